@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The compiled form of a policy. All conditions of all rules lie in one array, rule by rule and
+ * within a rule by key, so that matching walks memory forward and touches a text only when its
+ * hash agrees.
+ */
+#pragma once
+
+#include "policy/policy.h"
+
+/* In the order in which conditions are tried: the cheap and telling ones first. */
+enum match_key {
+	MATCH_USER,
+	MATCH_GROUP,
+	MATCH_ID,
+	MATCH_CLASS,
+	MATCH_NUMA_NODE,
+	MATCH_DEVICE,
+	MATCH_PHYSICAL_FUNCTION,
+	MATCH_CURRENT_DRIVER,
+	MATCH_UNIT,
+	MATCH_KEY_N,
+};
+
+enum term {
+	TERM_ACCESS,
+	TERM_HANDOVER,
+	TERM_ISOLATION,
+	TERM_RESET_SET,
+	TERM_BACKEND,
+	TERM_MAX_LEASES,
+	TERM_MAX_DEVICES,
+	TERM_N,
+};
+#define TERMS_ALL ((1U << TERM_N) - 1)
+
+enum condition_kind {
+	CONDITION_NUMBER, /* (fact & mask) == value */
+	CONDITION_EXACT,  /* as well, of the text's hash, and the same text */
+	CONDITION_GLOB,   /* fnmatch; value and mask are 0 */
+};
+
+struct condition {
+	uint8_t key, kind;
+	uint32_t order; /* as written, among those of its key */
+	uint32_t value, mask;
+	char *text; /* normalised; for USER and GROUP as written */
+};
+
+struct rule_match {
+	size_t first, n;    /* in the policy's conditions */
+	unsigned keys;      /* bits of enum match_key: alternatives are there for these */
+	unsigned own_terms; /* bits of enum term that do not come from [Defaults] */
+	uint32_t name_hash;
+};
+
+struct policy {
+	struct policy_rule *rules;
+	struct rule_match *matches; /* of the rule with the same index */
+	size_t n_rules, rules_space;
+	struct condition *conditions;
+	size_t n_conditions, conditions_space;
+	struct policy_rule defaults;
+	char **files; /* names that rules borrow */
+	size_t n_files;
+	char *text;
+};
+
+/* FNV-1a: spreads short texts well enough to tell most of them apart without reading them. */
+static inline uint32_t text_hash(const char *s)
+{
+	uint32_t h = 2166136261U;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 16777619U;
+	return h;
+}
+
+/* Everything that a matches is matched by b too, as far as can be told from the two alone. */
+bool condition_within(const struct condition *a, const struct condition *b);
+bool glob_matches(const char *pattern, const char *text);
