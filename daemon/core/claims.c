@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What other leases, quarantine and hanging operations hold. A caller that is not root learns that
+ * a device is taken, never by whom.
+ */
+#include <errno.h>
+
+#include "base/text.h"
+#include "core/context.h"
+
+const struct claim *claim_find(const struct context *c, const struct device *d)
+{
+	for (size_t i = 0; i < c->claims->n; i++)
+		if (streq(c->claims->items[i].address, d->address))
+			return &c->claims->items[i];
+	return NULL;
+}
+
+bool claim_holds(const struct claim *claim)
+{
+	if (!claim)
+		return false;
+	switch (claim->kind) {
+	case CLAIM_LEASED:
+	case CLAIM_RESERVED:
+	case CLAIM_RELEASING:
+	case CLAIM_STUCK:
+		return true;
+	case CLAIM_QUARANTINED:
+	case CLAIM_SAME_UID:
+		return false;
+	}
+	return true;
+}
+
+/* Whose it is, as far as this caller may know; NULL when out of memory. */
+static char *claim_owner(const struct context *c, const struct claim *claim)
+{
+	if (claim->lease && c->client->uid == 0)
+		return format_text(" (lease %s of uid %u)", claim->lease, (unsigned)claim->owner);
+	if (claim->lease && c->client->uid == claim->owner)
+		return format_text(" (your lease %s)", claim->lease);
+	return format_text("%s", "");
+}
+
+static int report_taken(struct context *c, const struct device *d, const struct claim *claim,
+	enum code code, const char *what)
+{
+	_cleanup_free_ char *owner = claim_owner(c, claim);
+
+	if (!owner)
+		return -ENOMEM;
+	return report(c, code, d->address, NULL, "%s%s", what, owner);
+}
+
+int claims_check(struct context *c, size_t i)
+{
+	const struct decided_device *dd = &c->decision->devices[i];
+	const struct claim *claim = claim_find(c, dd->device);
+
+	if (!claim)
+		return 0;
+	switch (claim->kind) {
+	case CLAIM_LEASED:
+		return report_taken(c, dd->device, claim, CODE_BUSY_LEASED, "is leased");
+	case CLAIM_RESERVED:
+		return report_taken(c, dd->device, claim, CODE_BUSY_RESERVED,
+			"is reserved with a lease of its IOMMU group or reset set");
+	case CLAIM_RELEASING:
+		return report_taken(c, dd->device, claim, CODE_BUSY_RELEASING,
+			"is on its way back from a lease");
+	case CLAIM_STUCK:
+		return report_taken(c, dd->device, claim, CODE_BUSY_STUCK,
+			"is stuck in an operation of the kernel that does not end");
+	case CLAIM_QUARANTINED:
+		return report(c, CODE_QUARANTINE_DEVICE, dd->device->address, NULL,
+			"is quarantined");
+	case CLAIM_SAME_UID:
+		break;
+	}
+	if (claim->owner == c->client->uid && dd->reset_set == RESET_SET_TOLERATE)
+		return 0;
+	return report(c, CODE_QUARANTINE_NEVER_RESET, dd->device->address, NULL,
+		"could not be reset after its last lease");
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every finding that a decision can make, in one table: its stable code, its severity, the error
+ * it becomes, what it means and what usually helps. No finding is made past this table, so that
+ * documentation and tests can be complete.
+ */
+#pragma once
+
+#include "policy/verdict.h"
+
+enum code {
+	CODE_REQUEST_EMPTY,
+	CODE_REQUEST_TOO_MANY,
+	CODE_REQUEST_MALFORMED,
+	CODE_REQUEST_UNKNOWN_KIND,
+	CODE_REQUEST_KIND,
+	CODE_REQUEST_DUPLICATE,
+	CODE_REQUEST_NO_SUCH_DEVICE,
+	CODE_REQUEST_BRIDGE,
+	CODE_ACCESS_ALLOWED,
+	CODE_ACCESS_ASK,
+	CODE_ACCESS_DEFAULT,
+	CODE_ACCESS_DENIED,
+	CODE_ACCESS_PEER_DENIED,
+	CODE_BACKEND_CHOSEN,
+	CODE_BACKEND_CONFLICT,
+	CODE_BACKEND_NOT_PERMITTED,
+	CODE_BACKEND_NOT_SUPPORTED,
+	CODE_HANDOVER_CHOSEN,
+	CODE_HANDOVER_NOT_PERMITTED,
+	CODE_HANDOVER_NONE_PERMITTED,
+	CODE_HANDOVER_NOT_SUPPORTED,
+	CODE_HOST_USE_IDLE,
+	CODE_HOST_USE_DRIVER,
+	CODE_BUSY_LEASED,
+	CODE_BUSY_RESERVED,
+	CODE_BUSY_RELEASING,
+	CODE_BUSY_STUCK,
+	CODE_QUARANTINE_DEVICE,
+	CODE_QUARANTINE_NEVER_RESET,
+	CODE_ISOLATION_NO_IOMMU,
+	CODE_ISOLATION_STRICT,
+	CODE_ISOLATION_ALONE,
+	CODE_ISOLATION_SHARED,
+	CODE_ISOLATION_WEAK,
+	CODE_ISOLATION_STRICT_SHARED,
+	CODE_ISOLATION_INTERRUPTS,
+	CODE_ISOLATION_ACS_OVERRIDE,
+	CODE_ISOLATION_GROUP_IN_USE,
+	CODE_ISOLATION_GROUP_CLAIMED,
+	CODE_ISOLATION_GROUP_QUARANTINED,
+	CODE_RESET_SET_OWNED,
+	CODE_RESET_SET_FUNCTION,
+	CODE_RESET_SET_TOLERATED,
+	CODE_RESET_SET_NO_RESET_TOLERATED,
+	CODE_RESET_SET_NO_RESET,
+	CODE_RESET_SET_NO_FUNCTION_RESET,
+	CODE_RESET_SET_SHARED,
+	CODE_RESET_SET_CLAIMED,
+	CODE_RESET_SET_QUARANTINED,
+	CODE_RESET_SET_GROUP_IN_USE,
+	CODE_SRIOV_VF_IN_USE,
+	CODE_SRIOV_PF_LEASED,
+	CODE_LIMITS_LEASES,
+	CODE_LIMITS_DEVICES,
+	CODE_N,
+};
+
+struct code_info {
+	const char *name;      /* "isolation.group-in-use" */
+	enum severity severity;
+	enum refusal refusal;  /* REFUSAL_NONE unless severity is SEVERITY_REFUSE */
+	const char *meaning;   /* one sentence, for the documentation */
+	const char *help;      /* what helps when the finding says nothing better; or "" */
+};
+
+/* Static; never NULL for a code below CODE_N. */
+const struct code_info *code_info(enum code c);

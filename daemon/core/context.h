@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the parts of a decision share; private to core/. Requested devices are in
+ * decision->devices first and never move relative to each other; peers follow.
+ */
+#pragma once
+
+#include "base/macro.h"
+#include "core/codes.h"
+#include "core/decide.h"
+
+struct context {
+	const struct topology *topology;
+	const struct policy *policy;
+	const struct claims *claims; /* never NULL */
+	const struct policy_client *client;
+	const struct request *request;
+	struct decision *decision;
+	bool ask; /* a rule wants polkit to be asked */
+};
+
+/* Adds the finding of this code; help NULL takes the table's. 0 or -ENOMEM. */
+int report(struct context *c, enum code code, const char *device, const char *help,
+	const char *format, ...) PRINTF_LIKE(5, 6);
+/* asprintf without the traps; NULL when out of memory. */
+char *format_text(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* The place of a device in the decision, or -1. */
+ssize_t context_find(const struct context *c, const struct device *d);
+bool context_is_requested(const struct context *c, const struct device *d);
+int context_append(struct context *c, const struct device *d, unsigned peer);
+
+/* What the rules know of a device; borrowed from it. */
+struct policy_device policy_device_of(const struct device *d);
+
+/* request.c: fills the requested devices. */
+int request_check(struct context *c);
+
+/* access.c: sets rule and terms of each requested device. */
+int access_check(struct context *c);
+
+/* choose.c: backend and handover of the lease. */
+int choose_backend(struct context *c);
+int choose_handover(struct context *c);
+
+/* claims.c */
+const struct claim *claim_find(const struct context *c, const struct device *d);
+bool claim_holds(const struct claim *claim);
+int claims_check(struct context *c, size_t i);
+
+/* peers.c: devices that were not requested. where: "in the same IOMMU group 7". */
+struct peer_codes {
+	enum code in_use, claimed, quarantined;
+};
+/* 1 when the device is idle, 0 after a finding against requested device i, or -ENOMEM. */
+int peer_check_idle(struct context *c, size_t i, const struct device *peer, const char *where,
+	const struct peer_codes *codes);
+/* Adds a checked peer, or a role to one, for requested device i. */
+int peer_add(struct context *c, size_t i, const struct device *peer, unsigned role);
+/* The group of a reset peer has to be idle too, or the peer cannot be bound. The members of the
+ * reset set itself are left out: they were looked at. */
+int peer_add_group_of(struct context *c, size_t i, const struct device *peer,
+	const struct device **members, int n_members);
+
+/* isolation.c, reset_set.c, sriov.c, limits.c */
+int isolation_check(struct context *c, size_t i);
+int reset_set_check(struct context *c, size_t i);
+/* Once all peers are known: addresses and ownership of each device's reset set. */
+int reset_set_finish(struct context *c);
+int sriov_check(struct context *c, size_t i, const struct device *d);
+int limits_check(struct context *c);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The decision: may this client have these devices, on these terms, now? A pure function of a
+ * request, the client, one snapshot, one policy and what other leases claim. Acquire and Explain
+ * both call it, so they cannot differ.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/topology.h"
+#include "policy/policy.h"
+#include "policy/verdict.h"
+
+/* More devices than this in one request are InvalidArgs before anything is looked at. */
+#define REQUEST_DEVICES_MAX 64
+
+/* What the client asked for. Zero for an option it did not give. */
+struct request {
+	char **devices;         /* as given; decide() parses and checks them */
+	unsigned handover;      /* one enum handover bit, or 0 */
+	enum backend backend;   /* BACKEND_ANY when not given */
+	unsigned reset_set;     /* additional requirement bits */
+	enum isolation isolation;
+};
+
+/* What a device is already claimed for. At most one claim a device; sorted by address. */
+enum claim_kind {
+	CLAIM_LEASED,
+	CLAIM_RESERVED,    /* a group mate or reset peer of a lease */
+	CLAIM_RELEASING,
+	CLAIM_QUARANTINED, /* no lease; an admin must clear it */
+	CLAIM_STUCK,
+	CLAIM_SAME_UID,    /* no lease; never reset since: only owner may have it, under tolerate */
+};
+struct claim {
+	const char *address;
+	enum claim_kind kind;
+	const char *lease; /* id, NULL without lease */
+	uid_t owner;
+};
+struct claims {
+	const struct claim *items;
+	size_t n;
+	/* what the uid of the request holds already, per rule name and in all */
+	size_t (*leases_of)(void *userdata, uid_t uid, const char *rule);
+	size_t (*devices_of)(void *userdata, uid_t uid, const char *rule);
+	void *userdata;
+};
+
+/* Why a device that was not requested is in the decision. Bits. */
+enum peer_role {
+	PEER_GROUP = 1 << 0, /* same IOMMU group: has to stay idle */
+	PEER_RESET = 1 << 1, /* in the reset set under exclusive: goes on the vfio driver */
+	PEER_BIND = 1 << 2,  /* reset peer in another group: bound to the lease's iommufd too */
+};
+
+struct decided_device {
+	const struct device *device;   /* borrowed from the snapshot */
+	const struct policy_rule *rule; /* borrowed from the policy; NULL for peers */
+	enum isolation isolation;      /* what is required: rule and request together */
+	unsigned reset_set;            /* likewise */
+	bool reset_set_owned;          /* the whole set is in this lease or reserved with it */
+	bool function_reset;           /* resets without touching another; else by bus or slot */
+	unsigned peer;                 /* 0 for a requested device */
+	char **reset_set_addresses;    /* sorted, the device itself included */
+};
+
+struct decision {
+	enum verdict verdict;
+	enum refusal refusal; /* for the error name; REFUSAL_NONE unless verdict is deny */
+	struct findings findings;
+	enum backend backend; /* never BACKEND_ANY when allowed */
+	enum handover handover;
+	/* Requested ones first, in request order, then peers by address. */
+	struct decided_device *devices;
+	size_t n_devices;     /* requested */
+	size_t n_all;         /* with peers */
+};
+
+/*
+ * Returns 0 with a decision, allow or not, or -ENOMEM. The snapshot and the policy must outlive the
+ * decision. client->uid 0 bypasses only the Access of [Defaults].
+ */
+int decide(const struct topology *t, const struct policy *p, const struct claims *claims,
+	const struct policy_client *client, const struct request *r, struct decision **ret);
+void decision_free(struct decision *d);
+DEFINE_CLEANUP(struct decision *, decision_free);
+#define _cleanup_decision_free_ _cleanup_(decision_free_cleanup)
