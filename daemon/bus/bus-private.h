@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the bus layer share with each other and with nobody else. */
+#pragma once
+
+#include <stddef.h>
+
+#include "bus/bus.h"
+
+struct bus {
+	sd_bus *bus;
+	sd_event *event;
+	const struct bus_handlers *handlers;
+	void *userdata;
+	/* What the last find callback found: sd-bus hands it to the getters right after. */
+	struct bus_device found_device;
+	struct bus_lease found_lease;
+};
+
+struct bus_call {
+	sd_bus_message *message;
+};
+/* NULL only when out of memory; takes a reference of m. */
+struct bus_call *bus_call_new(sd_bus_message *m);
+
+int bus_add_manager(struct bus *b);
+int bus_add_devices(struct bus *b);
+int bus_add_leases(struct bus *b);
+
+/* Identifies the sender of m and charges it; a failure is an error reply already made in e. */
+int bus_caller(struct bus *b, sd_bus_message *m, unsigned cost, struct peer **ret,
+	sd_bus_error *e);
+/* What a reply that tells of all devices costs, in calls. */
+unsigned bus_list_cost(struct bus *b);
+/*
+ * The struct bus of a method call on a device or lease: the userdata of such a call is what the
+ * find callback found, which is a member of it.
+ */
+#define BUS_OF(found, member) ((struct bus *)((char *)(found) - offsetof(struct bus, member)))
+/* Object path of a device or lease. NULL when out of memory. */
+char *bus_object_path(const char *prefix, const char *name);
+
+/* Sets e from -errno in the one way that there is; returns a negative errno for sd-bus. */
+int bus_set_errno(sd_bus_error *e, int error, const char *message);
+/* The same for what a refusal of the core is called on the bus. */
+const char *bus_refusal_name(enum refusal r);
+
+/* Reads "asa{sv}" of Acquire and Explain; on failure e is set. */
+int bus_read_request(sd_bus_message *m, struct bus_request *ret, sd_bus_error *e);
+
+/* The a{sv} of a device or lease, with the names of its properties. */
+int bus_append_device(sd_bus_message *m, const struct bus_device *d);
+int bus_append_lease(sd_bus_message *m, const struct bus_lease *l);
+/* The a{sv} that describes a leased device in Acquire's info and OpenDevice. */
+int bus_append_lease_device(sd_bus_message *m, const struct bus_lease_device *d);
+
+/* ListDevices' filter. */
+struct bus_filter;
+int bus_filter_read(sd_bus_message *m, struct bus_filter **ret, sd_bus_error *e);
+bool bus_filter_match(const struct bus_filter *f, const struct bus_device *d);
+void bus_filter_free(struct bus_filter *f);
+DEFINE_CLEANUP(struct bus_filter *, bus_filter_free);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.devlease1.Lease. The find callback asks who is calling before anything is said: to a peer
+ * that may not see a lease its object does not exist.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "bus/bus-private.h"
+
+struct property {
+	const char *name, *type;
+	int (*append)(sd_bus_message *m, const struct bus_lease *l);
+};
+
+static int append_id(sd_bus_message *m, const struct bus_lease *l)
+{
+	return sd_bus_message_append(m, "s", l->id);
+}
+
+static int append_devices(sd_bus_message *m, const struct bus_lease *l)
+{
+	int r = sd_bus_message_open_container(m, 'a', "s");
+
+	for (size_t i = 0; r >= 0 && i < l->n_devices; i++)
+		r = sd_bus_message_append(m, "s", l->devices[i].address);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_owner(sd_bus_message *m, const struct bus_lease *l)
+{
+	return sd_bus_message_append(m, "(uuss)", (uint32_t)l->uid, (uint32_t)l->pid,
+		l->unit ? l->unit : "", l->label ? l->label : "");
+}
+
+static int append_handover(sd_bus_message *m, const struct bus_lease *l)
+{
+	return sd_bus_message_append(m, "s", l->handover);
+}
+
+static int append_backend(sd_bus_message *m, const struct bus_lease *l)
+{
+	return sd_bus_message_append(m, "s", l->backend);
+}
+
+static int append_state(sd_bus_message *m, const struct bus_lease *l)
+{
+	return sd_bus_message_append(m, "s", l->state);
+}
+
+static int append_reset_set_owned(sd_bus_message *m, const struct bus_lease *l)
+{
+	return sd_bus_message_append(m, "b", (int)l->reset_set_owned);
+}
+
+static int append_since(sd_bus_message *m, const struct bus_lease *l)
+{
+	return sd_bus_message_append(m, "t", l->since);
+}
+
+static const struct property properties[] = {
+	{"Id", "s", append_id},
+	{"Devices", "as", append_devices},
+	{"Owner", "(uuss)", append_owner},
+	{"Handover", "s", append_handover},
+	{"Backend", "s", append_backend},
+	{"State", "s", append_state},
+	{"ResetSetOwned", "b", append_reset_set_owned},
+	{"Since", "t", append_since},
+};
+
+static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,
+	sd_bus_message *reply, void *userdata, sd_bus_error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
+		if (streq(properties[i].name, name))
+			return properties[i].append(reply, userdata);
+	return -ENOENT;
+}
+
+static int append_entry(sd_bus_message *m, const struct property *p, const struct bus_lease *l)
+{
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", p->name);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', p->type);
+	if (r >= 0)
+		r = p->append(m, l);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_append_lease(sd_bus_message *m, const struct bus_lease *l)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(properties); i++)
+		r = append_entry(m, &properties[i], l);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static const struct bus_lease_device *find_in_lease(const struct bus_lease *l, const char *address)
+{
+	char normal[ADDRESS_MAX];
+
+	if (address_parse(address, normal, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < l->n_devices; i++)
+		if (streq(l->devices[i].address, normal))
+			return &l->devices[i];
+	return NULL;
+}
+
+static int method_open_device(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const struct bus_lease *l = userdata;
+	const struct bus_lease_device *d;
+	const char *address;
+	int r = sd_bus_message_read(m, "s", &address);
+
+	if (r < 0)
+		return r;
+	d = find_in_lease(l, address);
+	if (!d)
+		return bus_set_errno(e, -ENODEV, "There is no such device in this lease");
+	if (d->fd < 0)
+		return bus_set_errno(e, -EBUSY, "The lease has no fd of this device any more");
+	r = sd_bus_message_new_method_return(m, &reply);
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "h", d->fd);
+	if (r >= 0)
+		r = bus_append_lease_device(reply, d);
+	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_open_iommu(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const struct bus_lease *l = userdata;
+	int r;
+
+	if (l->iommu_fd < 0)
+		return bus_set_errno(e, -EBUSY, "The lease has no I/O address space any more");
+	r = sd_bus_message_new_method_return(m, &reply);
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "h", l->iommu_fd);
+	if (r >= 0 && l->ioas)
+		r = sd_bus_message_append(reply, "a{sv}", 2, "backend", "s", l->backend,
+			"ioas-id", "u", l->ioas);
+	else if (r >= 0)
+		r = sd_bus_message_append(reply, "a{sv}", 1, "backend", "s", l->backend);
+	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_reset(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	struct bus *b = BUS_OF(userdata, found_lease);
+	struct bus_call *call;
+	const char *kind;
+	int r = sd_bus_message_read(m, "s", &kind);
+
+	if (r < 0)
+		return r;
+	if (!streq(kind, "function") && !streq(kind, "hot"))
+		return bus_set_errno(e, -EINVAL, "A reset is of kind function or hot");
+	call = bus_call_new(m);
+	if (!call)
+		return -ENOMEM;
+	b->handlers->reset(b->userdata, b->found_lease.id, streq(kind, "hot"), call);
+	return 1;
+}
+
+static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	struct bus *b = BUS_OF(userdata, found_lease);
+	struct bus_call *call = bus_call_new(m);
+
+	if (!call)
+		return -ENOMEM;
+	b->handlers->release(b->userdata, b->found_lease.id, call);
+	return 1;
+}
+
+#define CONST(name, type)                                                                          \
+	SD_BUS_PROPERTY(name, type, get_property, 0, SD_BUS_VTABLE_PROPERTY_CONST)
+
+static const sd_bus_vtable vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD_WITH_ARGS("OpenDevice", SD_BUS_ARGS("s", address),
+		SD_BUS_RESULT("h", fd, "a{sv}", info), method_open_device,
+		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("OpenIommu", SD_BUS_NO_ARGS,
+		SD_BUS_RESULT("h", fd, "a{sv}", info), method_open_iommu,
+		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_ARGS("s", kind), SD_BUS_NO_RESULT, method_reset,
+		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release,
+		SD_BUS_VTABLE_UNPRIVILEGED),
+	CONST("Id", "s"),
+	SD_BUS_PROPERTY("Devices", "as", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	CONST("Owner", "(uuss)"),
+	CONST("Handover", "s"),
+	CONST("Backend", "s"),
+	SD_BUS_PROPERTY("State", "s", get_property, 0, 0),
+	SD_BUS_PROPERTY("ResetSetOwned", "b", get_property, 0, 0),
+	CONST("Since", "t"),
+	SD_BUS_VTABLE_END,
+};
+
+static int find_lease(sd_bus *bus, const char *path, const char *interface, void *userdata,
+	void **ret, sd_bus_error *e)
+{
+	_cleanup_(peer_free_cleanup) struct peer *peer = NULL;
+	_cleanup_free_ char *id = NULL;
+	struct bus *b = userdata;
+	sd_bus_message *m = sd_bus_get_current_message(bus);
+	int r = sd_bus_path_decode(path, BUS_LEASE_PATH, &id);
+
+	if (r <= 0 || !m)
+		return 0;
+	r = bus_caller(b, m, 1, &peer, e);
+	if (r < 0)
+		return r;
+	r = b->handlers->lease(b->userdata, peer, id, &b->found_lease);
+	if (r > 0)
+		*ret = &b->found_lease;
+	return r;
+}
+
+/* Devices are managed objects; leases are found by walking the paths, and by ListLeases. */
+static bool lists_managed_objects(sd_bus_message *m)
+{
+	return sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager",
+		"GetManagedObjects") > 0;
+}
+
+static int enumerate_leases(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
+	sd_bus_error *e)
+{
+	_cleanup_(peer_free_cleanup) struct peer *peer = NULL;
+	_cleanup_strv_free_ char **ids = NULL, **paths = calloc(1, sizeof(char *));
+	struct bus *b = userdata;
+	sd_bus_message *m = sd_bus_get_current_message(bus);
+	int r = m && paths && !lists_managed_objects(m) ? bus_caller(b, m, 1, &peer, e) : 0;
+
+	if (!paths)
+		return -ENOMEM;
+	if (r < 0)
+		return r;
+	if (peer)
+		r = b->handlers->leases(b->userdata, peer, &ids);
+	for (char **id = ids; r >= 0 && id && *id; id++) {
+		_cleanup_free_ char *path = bus_object_path(BUS_LEASE_PATH, *id);
+
+		r = path ? strv_append(&paths, path) : -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(paths);
+	return 0;
+}
+
+int bus_add_leases(struct bus *b)
+{
+	int r = sd_bus_add_fallback_vtable(b->bus, NULL, BUS_LEASE_PATH, BUS_NAME ".Lease", vtable,
+		find_lease, b);
+
+	return r < 0 ? r : sd_bus_add_node_enumerator(b->bus, NULL, BUS_LEASE_PATH,
+		enumerate_leases, b);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who is at the other end of the bus: what the bus daemon says of a unique name, which never
+ * changes while the name exists. The unit comes from the process, which can change, and is asked
+ * anew for each request.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "base/macro.h"
+
+struct peer {
+	char *name;  /* unique bus name */
+	uid_t uid;
+	gid_t *gids; /* all, as the bus reports them */
+	size_t n_gids;
+	pid_t pid;           /* 0: the bus does not say */
+	uint64_t start_time; /* of the process in clock ticks since boot, 0: unknown */
+	char *unit;          /* system unit, NULL: none or unknown */
+	char *exe;           /* for the journal only, NULL: unknown */
+	uint32_t loginuid;   /* UINT32_MAX: none */
+	bool loginuid_known;
+};
+
+/* One round trip to the bus daemon: uid, gids and pid. -ENXIO when the name is gone already. */
+int peer_identify(sd_bus *bus, const char *unique_name, struct peer **ret);
+/*
+ * Adds what /proc says of the process, for decisions and the journal. The unit is left NULL unless
+ * the process's uid equals the bus's and it was the same process before and after.
+ */
+void peer_describe(struct peer *p);
+struct peer *peer_free(struct peer *p);
+DEFINE_CLEANUP(struct peer *, peer_free);
