@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From a request to a lease. Each step ends before the next begins, and what is saved comes before
+ * what it is about:
+ *
+ *   decide, claim -> gather facts -> state file -> intent on disk -> change the kernel
+ *   -> hold, fd store -> state file -> grant on disk -> reply
+ *
+ * A failure at any step takes back the steps before it and answers the call.
+ */
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "manager.h"
+
+#define GATHER_LIMIT_USEC (5 * 1000000ULL)
+#define TAKE_LIMIT_USEC (30 * 1000000ULL)
+/* The machine may change between the snapshot and the facts, but not for ever. */
+#define DECISIONS_MAX 3
+
+/* --- the decision --- */
+
+static int run_decide(struct manager *m, const struct peer *peer, uid_t uid,
+	const struct request *request, struct decision **ret)
+{
+	_cleanup_free_ struct claim *items = NULL;
+	struct policy_client client = {uid, peer->gids, peer->n_gids, peer->unit};
+	struct claims claims;
+	int r = lease_claims(m, &claims, &items);
+
+	if (r < 0)
+		return r;
+	/* The groups and the unit are those of root's own process, not of whom it asks for. */
+	if (uid != peer->uid) {
+		client.n_gids = 0;
+		client.unit = NULL;
+	}
+	return decide(m->topology, m->policy, &claims, &client, request, ret);
+}
+
+/* The uid that the policy is asked about; -EACCES with the call answered when not allowed. */
+static int effective_uid(const struct peer *peer, const struct bus_request *r, uid_t *ret)
+{
+	if (r->has_for_uid && peer->uid != 0 && r->for_uid != peer->uid)
+		return -EACCES;
+	*ret = r->has_for_uid ? r->for_uid : peer->uid;
+	return 0;
+}
+
+static const char *only_root = "Only root may ask on behalf of another user (option for-uid)";
+
+void lease_explain(void *userdata, struct peer **peer, struct bus_request *request,
+	struct bus_call *call)
+{
+	_cleanup_decision_free_ struct decision *d = NULL;
+	struct manager *m = userdata;
+	uid_t uid;
+	int r = effective_uid(*peer, request, &uid);
+
+	if (r < 0) {
+		bus_reply_errno(call, r, "%s", only_root);
+		return;
+	}
+	r = run_decide(m, *peer, uid, &request->request, &d);
+	if (r < 0)
+		bus_reply_errno(call, r, "The request could not be decided: %s",
+			errno_name(-r));
+	else
+		bus_reply_explained(call, d);
+}
+
+/* --- refusal --- */
+
+static json_t *refusal_record(struct manager *m, const struct peer *peer, uid_t uid,
+	const struct bus_request *request, const struct decision *d)
+{
+	json_t *r = record_event("lease.refused"), *devices = json_array(), *codes = json_array();
+
+	for (char **s = request->request.devices; *s; s++) {
+		_cleanup_free_ char *safe = escape_text(*s, ADDRESS_MAX);
+
+		json_array_append_new(devices, json_pack("{s:s}", "address", safe ? safe : ""));
+	}
+	for (size_t i = 0; i < d->findings.n; i++)
+		if (d->findings.items[i].severity == SEVERITY_REFUSE)
+			json_array_append_new(codes,
+				json_pack("{s:s, s:s, s:s}", "device", d->findings.items[i].device,
+					"code", d->findings.items[i].code, "text",
+					d->findings.items[i].text));
+	json_object_set_new(r, "devices", devices);
+	json_object_set_new(r, "verdict", json_string(verdict_to_string(d->verdict)));
+	json_object_set_new(r, "findings", codes);
+	json_object_set_new(r, "caller", record_caller(peer, uid, request->label));
+	json_object_set_new(r, "uid", json_integer(uid));
+	json_object_set_new(r, "policy-sha256", json_string(m->policy_sha256));
+	return r;
+}
+
+static void refuse(struct manager *m, const struct peer *peer, uid_t uid,
+	const struct bus_request *request, const struct decision *d, struct bus_call *call)
+{
+	(void)record_append(m, refusal_record(m, peer, uid, request, d), NULL, NULL);
+	bus_reply_refused(call, d);
+}
+
+/* --- failure after the claim --- */
+
+/* Ends a lease that its client never had. Everything in the kernel was put back before. */
+static void abandon(struct lease *l)
+{
+	struct manager *m = l->manager;
+	char id[LEASE_ID_SIZE];
+
+	strcpy(id, l->id);
+	quota_end(m->quota, l->peer->uid);
+	for (size_t i = 0; i < l->assignment->n_devices; i++)
+		if (l->assignment->devices[i].broken)
+			lease_quarantine(l, l->assignment->devices[i].address,
+				"could not be put back after a failed request");
+	lease_drop(l);
+	(void)hold_remove(&m->store, id);
+	(void)store_remove_lease(&m->store, id);
+}
+
+static void fail_journal(struct lease *l, int error)
+{
+	bus_reply_journal(TAKE_PTR(l->acquire_call), error);
+	abandon(l);
+}
+
+static bool is_put_back(const struct assignment *a)
+{
+	for (size_t i = 0; i < a->n_devices; i++)
+		if (a->devices[i].broken)
+			return false;
+	return true;
+}
+
+static void fail_kernel(struct lease *l, int error)
+{
+	const struct assignment *a = l->assignment;
+	const char *where = a->failed_step ? a->failed_step : "a job";
+	const char *device = *a->failed_device ? a->failed_device : l->devices[0].address;
+
+	(void)record_append(l->manager, record_of_lease("lease.failed", l), NULL, NULL);
+	if (error == -EBUSY && streq(where, "group_open"))
+		bus_reply_in_use(TAKE_PTR(l->acquire_call), "%s: a process that did not get it "
+			"from devleased uses it or a device of its IOMMU group (group_open: EBUSY); "
+			"end that process first", device);
+	else
+		bus_reply_kernel(TAKE_PTR(l->acquire_call), "%s: %s failed with %s; %s. The kernel "
+			"log may say more", device, where, errno_name(-error),
+			is_put_back(a) ? "what was changed for this request was put back" :
+					 "not all could be put back, so it is quarantined");
+	abandon(l);
+}
+
+/* --- granted --- */
+
+static void on_granted(void *userdata, int error)
+{
+	struct lease *l = userdata;
+	struct bus_lease view;
+
+	quota_end(l->manager->quota, l->peer->uid);
+	if (error < 0) {
+		bus_reply_journal(TAKE_PTR(l->acquire_call), error);
+		l->hold_write = close_fd(l->hold_write);
+		lease_event(l, LEASE_EVENT_GRANT);
+		lease_end(l, "journal", NULL);
+		return;
+	}
+	lease_event(l, LEASE_EVENT_GRANT);
+	lease_view(l, &view);
+	bus_reply_acquired(TAKE_PTR(l->acquire_call), &view, l->hold_write);
+	/* From here on the only write ends of the hold are the client's. */
+	l->hold_write = close_fd(l->hold_write);
+	if (lease_watch_hold(l) < 0)
+		lease_end(l, "hold", NULL);
+}
+
+static void on_stored(struct lease *l)
+{
+	json_t *record;
+	int r;
+
+	/* The grant counts from here on; whether the client got it, its hold will tell. */
+	l->granted = true;
+	r = lease_save(l, LEASE_ACTIVE);
+
+	record = record_of_lease("lease.granted", l);
+	json_object_set_new(record, "duration", json_integer(now_usec(CLOCK_MONOTONIC) - l->started));
+	if (r >= 0)
+		r = record_append(l->manager, record, on_granted, l);
+	else
+		json_decref(record);
+	if (r < 0)
+		on_granted(l, r);
+}
+
+/* VFIO knows better than sysfs what a bus or slot reset resets: all of it must be in the lease. */
+static const char *unexpected_member(struct lease *l)
+{
+	struct assignment *a = l->assignment;
+
+	for (size_t i = 0; i < l->n_devices; i++) {
+		char **member = a->devices[i].confirmed;
+
+		for (; l->devices[i].exclusive && member && *member; member++) {
+			const struct device *d = topology_find(l->manager->topology, *member);
+
+			if (!assignment_find(a, *member) && !(d && d->is_bridge))
+				return *member;
+		}
+	}
+	return NULL;
+}
+
+static int take_back(void *arg)
+{
+	struct lease *l = arg;
+
+	assignment_cut(l->assignment);
+	(void)assignment_prove(l->assignment);
+	return assignment_return(l->assignment);
+}
+
+static void on_taken_back(void *arg, int result)
+{
+	struct lease *l = arg;
+
+	l->busy = false;
+	lease_refresh_facts(l);
+	fail_kernel(l, l->error);
+}
+
+static void on_late(void *arg)
+{
+	struct lease *l = arg;
+
+	l->stuck = true;
+	(void)record_append(l->manager, record_stuck(l), NULL, NULL);
+	sd_journal_print(LOG_WARNING, "%s: lease %s waits for the kernel", l->devices[0].address,
+		l->id);
+	lease_tell(l);
+}
+
+static int make_hold(struct lease *l)
+{
+	int r = hold_create(&l->manager->store, l->id, &l->hold_read, &l->hold_write);
+
+	return r < 0 ? r : lease_store_fds(l);
+}
+
+static void take_back_now(struct lease *l, int error)
+{
+	l->error = error;
+	lease_unstore_fds(l);
+	if (lease_job(l, TAKE_LIMIT_USEC, take_back, on_late, on_taken_back) < 0)
+		on_taken_back(l, take_back(l));
+}
+
+static void on_taken(void *arg, int result)
+{
+	struct lease *l = arg;
+	const char *member;
+	int r;
+
+	l->busy = l->stuck = false;
+	lease_refresh_facts(l);
+	if (result < 0) {
+		fail_kernel(l, result);
+		return;
+	}
+	member = unexpected_member(l);
+	if (member) {
+		(void)assignment_note(l->assignment, "hot_reset_info", member, -EXDEV);
+		take_back_now(l, -EXDEV);
+		return;
+	}
+	r = make_hold(l);
+	if (r >= 0)
+		r = lease_when_stored(l, on_stored);
+	if (r < 0) {
+		(void)assignment_note(l->assignment, "store", "", r);
+		take_back_now(l, r);
+	}
+}
+
+static int take(void *arg)
+{
+	struct lease *l = arg;
+
+	return assignment_take(l->assignment, l->plan);
+}
+
+static void on_intent(void *userdata, int error)
+{
+	struct lease *l = userdata;
+	int r;
+
+	if (error < 0) {
+		fail_journal(l, error);
+		return;
+	}
+	lease_event(l, LEASE_EVENT_PREPARE);
+	r = lease_job(l, TAKE_LIMIT_USEC, take, on_late, on_taken);
+	if (r < 0)
+		fail_kernel(l, r);
+}
+
+/* --- before the first change --- */
+
+static bool all_in_lease(struct assignment *a, const struct device **devices, int n)
+{
+	bool all = true;
+
+	for (int i = 0; i < n; i++)
+		all &= assignment_find(a, devices[i]->address) != NULL;
+	if (n >= 0)
+		free(devices);
+	return all && n >= 0;
+}
+
+/* Nothing was plugged into the group or the reset set since the decision. */
+static bool surroundings_hold(const struct lease *l, size_t i, const struct device *d)
+{
+	const struct topology *t = l->manager->topology;
+	const struct device **around;
+	bool possible;
+	int n = topology_group_mates(t, d, &around);
+
+	if (!all_in_lease(l->assignment, around, n))
+		return false;
+	if (!l->devices[i].exclusive || !l->devices[i].reset_set_owned)
+		return true;
+	n = topology_reset_set(t, d, &around, &possible);
+	return all_in_lease(l->assignment, around, n);
+}
+
+/* What was decided on is still so: the policy, the drivers, and what is around each device. */
+static bool facts_hold(const struct lease *l)
+{
+	const struct assignment *a = l->assignment;
+
+	if (!streq(l->policy_sha256, l->manager->policy_sha256))
+		return false;
+
+	for (size_t i = 0; i < a->n_devices; i++) {
+		const struct device *d =
+			topology_find(l->manager->topology, a->devices[i].address);
+
+		if (!d || !streq(d->driver, a->devices[i].prior_driver))
+			return false;
+		if (i < l->n_devices && !surroundings_hold(l, i, d))
+			return false;
+	}
+	return true;
+}
+
+static void decide_again(struct lease *l);
+
+static void on_gathered(void *arg, int result)
+{
+	struct lease *l = arg;
+	bool same;
+	int r;
+
+	l->busy = l->stuck = false;
+	if (result < 0) {
+		fail_kernel(l, result);
+		return;
+	}
+	same = facts_hold(l);
+	lease_refresh_facts(l);
+	if (!same) {
+		decide_again(l);
+		return;
+	}
+	r = lease_save(l, LEASE_PREPARING);
+	if (r >= 0)
+		r = record_append(l->manager, record_of_lease("lease.requested", l), on_intent, l);
+	if (r < 0)
+		fail_journal(l, r);
+}
+
+static int gather_job(void *arg)
+{
+	struct lease *l = arg;
+
+	return assignment_gather(l->assignment);
+}
+
+static void gather(struct lease *l)
+{
+	int r = lease_job(l, GATHER_LIMIT_USEC, gather_job, on_late, on_gathered);
+
+	if (r < 0)
+		fail_kernel(l, r);
+}
+
+/* Decides and claims; answers the call when that is the end of it. Owns call; the quota's charge
+ * for an outstanding request passes to the lease. */
+static void begin(struct manager *m, struct peer **peer, struct bus_request *request, uid_t uid,
+	unsigned decisions, struct bus_call *call)
+{
+	_cleanup_decision_free_ struct decision *d = NULL;
+	uid_t charged = (*peer)->uid;
+	struct lease *l;
+	int r = run_decide(m, *peer, uid, &request->request, &d);
+
+	if (r >= 0 && d->verdict != VERDICT_ALLOW) {
+		refuse(m, *peer, uid, request, d, call);
+		quota_end(m->quota, charged);
+		return;
+	}
+	if (r >= 0)
+		r = lease_new(m, d, peer, request, uid, &l);
+	if (r < 0) {
+		quota_end(m->quota, charged);
+		bus_reply_errno(call, r, "The request could not be taken in: %s",
+			errno_name(-r));
+		return;
+	}
+	l->acquire_call = call;
+	l->decisions = decisions + 1;
+	lease_tell(l);
+	gather(l);
+}
+
+static void decide_again(struct lease *l)
+{
+	struct manager *m = l->manager;
+	_cleanup_(peer_free_cleanup) struct peer *peer = TAKE_PTR(l->peer);
+	_cleanup_(bus_request_done) struct bus_request request = l->request;
+	struct bus_call *call = TAKE_PTR(l->acquire_call);
+	unsigned decisions = l->decisions;
+	uid_t uid = l->uid, charged = peer->uid;
+
+	l->request = (struct bus_request){0};
+	lease_drop(l);
+	if (decisions < DECISIONS_MAX) {
+		begin(m, &peer, &request, uid, decisions, call);
+	} else {
+		quota_end(m->quota, charged);
+		bus_reply_errno(call, -EBUSY,
+			"%s: it or the policy changes all the time; try again when that is over",
+			request.request.devices[0]);
+	}
+}
+
+void lease_acquire(void *userdata, struct peer **peer, struct bus_request *request,
+	struct bus_call *call)
+{
+	struct manager *m = userdata;
+	uid_t uid;
+	int r = effective_uid(*peer, request, &uid);
+
+	if (r < 0) {
+		bus_reply_errno(call, r, "%s", only_root);
+		return;
+	}
+	r = quota_begin(m->quota, (*peer)->uid, now_usec(CLOCK_MONOTONIC));
+	if (r < 0)
+		bus_reply_errno(call, r,
+			"Too many requests of this user wait already; let them end first");
+	else
+		begin(m, peer, request, uid, 0, call);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Wiring: opens what the daemon needs, takes up what an earlier one left, then shows itself on the
+ * bus. Nothing is on the bus before the leases of an earlier daemon are known again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "manager.h"
+
+static const struct quota_limits limits = {
+	.per_second = 200,
+	.burst = 1000,
+	.outstanding = 32,
+	.uids = 1024,
+};
+
+/* --- handlers of the bus --- */
+
+static int handle_device(void *userdata, const char *address, struct bus_device *ret)
+{
+	return inventory_bus_device(userdata, address, ret);
+}
+
+static const struct topology *handle_topology(void *userdata)
+{
+	return ((struct manager *)userdata)->topology;
+}
+
+static int handle_lease(void *userdata, const struct peer *peer, const char *id,
+	struct bus_lease *ret)
+{
+	return lease_bus_view(userdata, peer, id, ret);
+}
+
+static int handle_leases(void *userdata, const struct peer *peer, char ***ret)
+{
+	return lease_bus_ids(userdata, peer, ret);
+}
+
+static int handle_charge(void *userdata, const struct peer *peer, unsigned cost)
+{
+	struct manager *m = userdata;
+
+	/* Root is who repairs things when somebody floods: never refused. */
+	return peer->uid == 0 ? 0 : quota_charge(m->quota, peer->uid, cost,
+		now_usec(CLOCK_MONOTONIC));
+}
+
+static void handle_reload(void *userdata, struct peer *peer, struct bus_call *call)
+{
+	_cleanup_free_ char *message = NULL;
+	int r;
+
+	if (peer->uid != 0) {
+		bus_reply_errno(call, -EACCES, "Only root may reload the policy");
+		return;
+	}
+	r = manager_reload(userdata, peer, &message);
+	if (r < 0)
+		bus_reply_errno(call, r, "The policy in force stays: %s",
+			message ? message : errno_name(-r));
+	else
+		bus_reply_empty(call);
+}
+
+static void handle_reset(void *userdata, const char *lease, bool hot, struct bus_call *call)
+{
+	struct lease *l = lease_find(userdata, lease);
+
+	if (l)
+		lease_reset(l, hot, call);
+	else
+		bus_reply_errno(call, -ENODEV, "The lease has ended");
+}
+
+static void handle_release(void *userdata, const char *lease, struct bus_call *call)
+{
+	struct lease *l = lease_find(userdata, lease);
+
+	if (l)
+		lease_end(l, "release", call);
+	else
+		bus_reply_empty(call);
+}
+
+static json_t *quarantine_record(const struct peer *peer, const char *address, const char *reason)
+{
+	json_t *r = record_event(reason ? "device.quarantined" : "device.cleared");
+
+	json_object_set_new(r, "devices", json_pack("[{s:s}]", "address", address));
+	if (reason) {
+		_cleanup_free_ char *safe = escape_text(reason, BUS_REASON_MAX);
+
+		json_object_set_new(r, "reason", json_string(safe ? safe : ""));
+	}
+	json_object_set_new(r, "caller", record_caller(peer, peer->uid, NULL));
+	return r;
+}
+
+static void handle_quarantine(void *userdata, const struct peer *peer, const char *address,
+	const char *reason, struct bus_call *call)
+{
+	struct manager *m = userdata;
+
+	if (peer->uid != 0) {
+		bus_reply_errno(call, -EACCES, "%s: only root may quarantine and clear devices",
+			address);
+		return;
+	}
+	(void)record_append(m, quarantine_record(peer, address, reason), NULL, NULL);
+	if (reason)
+		marks_set(m, address, true, peer->uid, reason);
+	else
+		(void)marks_clear(m, address);
+	bus_reply_empty(call);
+}
+
+static const struct bus_handlers handlers = {
+	.device = handle_device,
+	.topology = handle_topology,
+	.lease = handle_lease,
+	.leases = handle_leases,
+	.charge = handle_charge,
+	.acquire = lease_acquire,
+	.explain = lease_explain,
+	.reload = handle_reload,
+	.reset = handle_reset,
+	.release = handle_release,
+	.quarantine = handle_quarantine,
+};
+
+/* --- policy --- */
+
+static void hash_policy(const struct policy *p, char ret[65])
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	const char *text = policy_text(p);
+
+	crypto_hash_sha256(hash, (const unsigned char *)text, strlen(text));
+	sodium_bin2hex(ret, 65, hash, sizeof(hash));
+}
+
+static int record_policy(struct manager *m, const struct peer *peer, bool with_text)
+{
+	json_t *r = record_event("policy.loaded");
+	_cleanup_free_ char *effective = with_text ? policy_to_text(m->policy) : NULL;
+
+	json_object_set_new(r, "policy-sha256", json_string(m->policy_sha256));
+	if (effective)
+		json_object_set_new(r, "text", json_string(effective));
+	if (peer)
+		json_object_set_new(r, "caller", record_caller(peer, peer->uid, NULL));
+	return record_append(m, r, NULL, NULL);
+}
+
+static void log_policy_errors(const struct policy_errors *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		const struct policy_error *p = &e->items[i];
+		_cleanup_free_ char *safe = escape_text(p->text, 1024);
+
+		sd_journal_print(p->warning ? LOG_WARNING : LOG_ERR, "%s:%u:%u: %s",
+			p->file ? p->file : "policy", p->line, p->column, safe ? safe : "");
+	}
+}
+
+static void put_in_force(struct manager *m, struct policy *p, const struct peer *peer)
+{
+	policy_free(m->policy);
+	m->policy = p;
+	hash_policy(p, m->policy_sha256);
+	/* A text that is too long for a record is known by its hash alone. */
+	if (record_policy(m, peer, true) == -E2BIG)
+		(void)record_policy(m, peer, false);
+}
+
+int manager_reload(struct manager *m, const struct peer *peer, char **ret_message)
+{
+	struct policy_errors errors = {0};
+	struct policy *p;
+	int r = policy_load(m->root_fd, &p, &errors);
+
+	log_policy_errors(&errors);
+	if (r < 0 && ret_message)
+		*ret_message = policy_errors_to_text(&errors);
+	policy_errors_done(&errors);
+	if (r < 0)
+		return r;
+	put_in_force(m, p, peer);
+	return 0;
+}
+
+/* A policy with an error at start denies all; the leases that exist stay. */
+static int first_policy(struct manager *m)
+{
+	/* A rule, since root bypasses [Defaults]: the files that are broken may deny root, too. */
+	static const char deny_everybody[] = "[Rule no-valid-policy]\nAccess=deny\n";
+	_cleanup_free_ char *message = NULL;
+	struct policy_errors errors = {0};
+	struct policy *p;
+	int r = manager_reload(m, NULL, &message);
+
+	if (r >= 0)
+		return 0;
+	sd_journal_print(LOG_ERR, "The policy could not be read, so nobody is given a device: %s",
+		message ? message : errno_name(-r));
+	r = policy_parse("no policy in force", deny_everybody, strlen(deny_everybody), &p, &errors);
+	policy_errors_done(&errors);
+	if (r >= 0)
+		put_in_force(m, p, NULL);
+	return r;
+}
+
+/* --- start and end --- */
+
+static int open_journal(struct manager *m, const char *path)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (mkdir(path, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return journal_open(m->event, fd, &m->journal);
+}
+
+static int complain(const char *what, int error)
+{
+	sd_journal_print(LOG_ERR, "%s: %s", what, errno_name(-error));
+	return error;
+}
+
+int manager_new(sd_event *event, struct host *host, const struct manager_paths *paths,
+	struct manager **ret)
+{
+	_cleanup_(manager_free_cleanup) struct manager *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m) {
+		host_free(host);
+		return -ENOMEM;
+	}
+	m->event = sd_event_ref(event);
+	m->host = host;
+	m->store = (struct store){-1, -1, -1};
+	m->root_fd = open(paths->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (m->root_fd < 0)
+		return complain(paths->root, -errno);
+	if (sodium_init() < 0)
+		return complain("libsodium", -EIO);
+	r = store_open(paths->run, paths->lib, &m->store);
+	if (r < 0)
+		return complain(paths->run, r);
+	r = open_journal(m, paths->log);
+	if (r < 0)
+		return complain(paths->log, r);
+	r = jobs_new(event, &m->jobs);
+	if (r >= 0)
+		r = quota_new(&limits, &m->quota);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(m);
+	return 0;
+}
+
+int manager_start(struct manager *m)
+{
+	json_t *started = record_event("daemon.started");
+	int r;
+
+	json_object_set_new(started, "version", json_string(DEVLEASE_VERSION));
+	(void)record_append(m, started, NULL, NULL);
+	r = inventory_start(m);
+	if (r < 0)
+		return complain("The devices cannot be listed", r);
+	r = first_policy(m);
+	if (r >= 0)
+		r = marks_load(m);
+	if (r < 0)
+		return complain("The marks on devices cannot be read", r);
+	r = lease_restore_all(m);
+	if (r < 0)
+		return complain("The leases of an earlier daemon cannot be read", r);
+	r = bus_new(m->event, &handlers, m, &m->bus);
+	return r < 0 ? complain("The bus", r) : 0;
+}
+
+struct manager *manager_free(struct manager *m)
+{
+	if (!m)
+		return NULL;
+	/* Leases and their jobs end with the process; what counts is in files and the fd store. */
+	bus_free(m->bus);
+	journal_free(m->journal);
+	inventory_free(m->inventory);
+	quota_free(m->quota);
+	policy_free(m->policy);
+	topology_unref(m->topology);
+	for (size_t i = 0; i < m->n_marks; i++)
+		free(m->marks[i].reason);
+	free(m->marks);
+	store_done(&m->store);
+	close_fd(m->root_fd);
+	/* A job that is still under way has the host to itself. */
+	if (!m->jobs || jobs_running(m->jobs) == 0)
+		host_free(m->host);
+	jobs_free(m->jobs);
+	sd_event_unref(m->event);
+	free(m);
+	return NULL;
+}
