@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A journal that cannot be written: no lease begins, every lease ends, and it recovers by itself.
+
+And faults that last: what cannot be reset or given back is quarantined, and stays so.
+"""
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import case
+from client import ERROR, LEASE, Refused
+from daemon import OTHER, USER
+
+NVME = "0000:01:00.0"
+EDU = "0000:0c:00.0"
+READS = {"driver_get", "override_get", "scan_device"}
+
+
+class FullDisk(case.BusTest):
+    def setUp(self):
+        super().setUp()
+        self.fifo = os.path.join(self.work, "hang")
+        os.mkfifo(self.fifo)
+        self.d = self.daemon(start=False)
+        self.log = self.d.path("log")
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0750", "tmpfs",
+                                  self.log], capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            self.skipTest("no small file system can be mounted: " + mounted.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", "-l", self.log], check=True)
+        self.filler = os.path.join(self.log, "filler")
+
+    def fill(self):
+        with open(self.filler, "wb", buffering=0) as f:
+            try:
+                while True:
+                    f.write(b"x" * 4096)
+            except OSError:
+                pass
+
+    def use_up(self, client):
+        """Writes refusals, long ones and then short ones, until only what is kept back is left."""
+        for length in (60, 4, 1):
+            before = -1
+            while before != self.written():
+                before = self.written()
+                with self.assertRaises(Refused):
+                    client.acquire(["nonsense %d" % n for n in range(length)])
+                # The writer is a thread of its own; it gets the time to write, or not to.
+                deadline = time.monotonic() + 0.3
+                while before == self.written() and time.monotonic() < deadline:
+                    time.sleep(0.001)
+
+    def written(self):
+        return os.stat(os.path.join(self.log, "journal.jsonl")).st_size
+
+    def empty(self):
+        os.unlink(self.filler)
+
+    def begin(self):
+        self.d.start()
+        self.host = self.d.host()
+        self.user, self.root = self.client(USER), self.client()
+
+    def test_no_lease_begins(self):
+        self.begin()
+        self.fill()
+        self.use_up(self.client(OTHER))
+        fds = self.d.fds()
+        self.d.clear_trace()
+        for _ in range(3):
+            message = self.refused(ERROR + "Journal", self.user.acquire, [NVME])
+            self.assertIn("ENOSPC", message)
+            self.assertEqual(self.root.state(NVME), "free")
+        self.assertLessEqual({c[0] for c in self.d.trace()}, READS)
+        self.assertEqual(self.d.host(), self.host)
+        self.no_fds_left(self.d, fds)
+        self.assertEqual(os.listdir(self.d.path("run/leases")), [])
+        self.empty()
+        self.user.acquire([NVME]).release()
+        self.assertEqual(len(self.d.events("lease.released")), 1)
+
+    def test_every_lease_ends(self):
+        """Space is kept back, so that the end can be written; the device comes back anyhow."""
+        self.begin()
+        lease = self.user.acquire([NVME])
+        self.fill()
+        self.use_up(self.client(OTHER))
+        lease.release()
+        self.assertEqual(len(self.d.events("lease.released")), 1)
+        self.assertEqual(self.root.state(NVME), "free")
+        self.assertEqual(self.d.host(), self.host)
+        self.refused(ERROR + "Journal", self.user.acquire, [NVME])
+        self.empty()
+        self.user.acquire([NVME]).release()
+        self.d.journal()
+
+    def test_full_between_intent_and_grant(self):
+        """What was done is taken back, and the client hears that it was the journal."""
+        self.d.environment["DEVLEASE_FAKE_HANG"] = NVME + "=" + self.fifo
+        self.begin()
+        other = self.client(OTHER)
+
+        def let_go(nth):
+            self.eventually(lambda: self.d.trace().count(("driver_unbind", NVME)) == nth,
+                            "it hangs")
+            if nth == 1:
+                self.fill()
+                self.use_up(other)
+            with open(self.fifo, "w"):
+                pass
+
+        def meanwhile():
+            let_go(1)  # on the way there
+            let_go(2)  # and on the way back
+        thread = threading.Thread(target=meanwhile)
+        thread.start()
+        self.refused(ERROR + "Journal", self.user.acquire, [NVME])
+        thread.join()
+        self.root.wait_state(NVME, "free")
+        self.assertEqual(self.d.host(), self.host)
+        self.assertEqual(self.root.list_leases(), {})
+        self.empty()
+        self.d.journal()
+
+
+class LastingFaults(case.BusTest):
+    """Every try has failed: the device is quarantined, the rest goes on."""
+
+    def begin(self):
+        self.d = self.daemon()
+        self.user, self.root = self.client(USER), self.client()
+        self.fds = self.d.fds()
+
+    def quarantined(self, fault, tries=3):
+        self.begin()
+        lease = self.user.acquire([NVME, EDU])
+        self.d.arm("%s:1:EIO:%d" % (fault, tries))
+        try:
+            lease.release()
+        except Refused as e:
+            self.assertEqual(e.name, ERROR + "Busy")
+        self.root.wait_state(NVME, "quarantined")
+        self.root.wait_state(EDU, "free")
+        for client in (self.user, self.client(OTHER), self.root):
+            message = self.refused(ERROR + "Quarantined", client.acquire, [NVME])
+            self.assertIn(NVME, message)
+        self.eventually(lambda: len(self.d.events("device.quarantined")) == 1, "device.quarantined is journaled")
+        self.user.acquire([EDU]).release()
+        self.no_fds_left(self.d, self.fds)
+        # A mark that holds over restarts and reboots.
+        self.d.end(signal.SIGKILL)
+        self.d.start()
+        self.assertEqual(self.root.state(NVME), "quarantined")
+        self.assertEqual(self.root.list_leases(), {})
+
+    def test_reset(self):
+        self.quarantined("function_reset")
+        self.assertIsNone(self.d.host()[NVME]["driver"], "no driver of the host may touch it")
+
+    def test_unbind(self):
+        self.quarantined("driver_unbind")
+
+    def test_override(self):
+        self.quarantined("override_set")
+
+    def test_probe(self):
+        self.quarantined("driver_probe", tries=4)
+
+    def test_unwind(self):
+        """A request that fails, and whose undoing fails as well."""
+        self.begin()
+        self.d.arm("driver_probe:1:EIO:5")
+        message = self.refused(ERROR + "Kernel", self.user.acquire, [NVME])
+        self.assertIn("driver_probe", message)
+        self.assertEqual(self.root.state(NVME), "quarantined")
+        self.eventually(lambda: self.d.events("lease.failed"), "journaled")
+        self.no_fds_left(self.d, self.fds)
+
+    def test_live_reset(self):
+        """A client's reset that fails is its own matter: the lease goes on."""
+        from gi.repository import GLib
+        self.begin()
+        lease = self.user.acquire([NVME])
+        for kind, operation in (("function", "device_reset"), ("hot", "hot_reset")):
+            self.d.arm(operation + ":1:EIO")
+            message = self.refused(ERROR + "Kernel", self.user.call, lease.path, LEASE, "Reset",
+                                   GLib.Variant("(s)", (kind,)))
+            self.assertIn("EIO", message)
+            self.assertEqual(lease.get("State"), "active")
+        lease.release()
+        self.assertEqual(self.root.state(NVME), "free")
+
+    def test_scan_at_start(self):
+        """Without a list of the devices there is nothing to serve."""
+        d = self.daemon(start=False)
+        d.environment["DEVLEASE_FAULT"] = "scan:1:EIO"
+        d.spawn()
+        self.assertEqual(d.process.wait(20), 1)
+        self.assertIn("EIO", d.said())
+        del d.environment["DEVLEASE_FAULT"]
+        d.start()
+
+
+if __name__ == "__main__":
+    case.main()

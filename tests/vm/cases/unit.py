@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The daemon under its shipped unit: activation, restarts with live leases, its store of fds."""
+import signal
+
+from harness import *
+
+EDU = ROLES["single-dma"]
+
+
+def show(*properties):
+	out = run("systemctl", "show", "-p", ",".join(properties), "devleased").stdout
+	return dict(line.split("=", 1) for line in out.splitlines())
+
+
+def pid():
+	return int(show("MainPID")["MainPID"])
+
+
+def kill_and_wait():
+	before = pid()
+	os.kill(before, signal.SIGKILL)
+	wait_until(lambda: pid() not in (0, before), "systemd starts the daemon again", 30)
+	wait_until(lambda: ctl("leases", status=None).returncode == 0, "the new daemon answers", 30)
+
+
+def dma_client(repeat):
+	"""A client that copies through the device all the time."""
+	directory = Path("/tmp/dma-%d" % time.monotonic_ns())
+	directory.mkdir()
+	os.chown(directory, NOBODY, NOBODY)
+	(directory / "pattern").write_bytes(os.urandom(512))
+	return directory, start("devleasectl", "exec", EDU, "--", EDU_CLIENT, "--repeat=%d" % repeat,
+		"dma", directory / "pattern", directory / "out")
+
+
+def case_a_call_activates_the_daemon():
+	run("systemctl", "stop", "devleased")
+	wait_until(lambda: pid() == 0, "the daemon is stopped")
+	ctl("list")
+	check(pid() > 0, "the call did not start the unit")
+
+
+def case_a_lease_lives_over_a_kill_of_the_daemon():
+	set_policy(rule(EDU))
+	directory, client = dma_client(60)
+	lease = wait_until(leases, "the client has its lease")[0]
+	kill_and_wait()
+	equal(leases(), [lease], "the lease after the restart")
+	equal(client.wait(), 0, "the client's exit status")
+	equal((directory / "out").read_bytes(), (directory / "pattern").read_bytes(),
+		"the client's DMA over the restart")
+	client.stdin.close()
+	settled()
+	equal(show("NFileDescriptorStore")["NFileDescriptorStore"], "0", "fds in the store")
+
+
+def case_a_client_that_dies_while_the_daemon_is_dead():
+	set_policy(rule(EDU))
+	client = start("devleasectl", "exec", EDU, "--", EDU_CLIENT, "hold")
+	wait_until(leases, "the client has its lease")
+	os.kill(pid(), signal.SIGKILL)
+	run("pkill", "-KILL", "-u", str(NOBODY))
+	stop(client)
+	wait_until(lambda: ctl("leases", status=None).returncode == 0, "the new daemon answers", 30)
+
+
+def case_a_stop_of_the_unit_ends_no_lease():
+	set_policy(rule(EDU))
+	client = start("devleasectl", "exec", EDU, "--", EDU_CLIENT, "hold")
+	try:
+		lease = wait_until(leases, "the client has its lease")[0]
+		run("systemctl", "stop", "devleased")
+		run("systemctl", "start", "devleased")
+		after = leases()
+		equal([l["Id"] for l in after], [lease["Id"]], "the leases after stop and start")
+		# systemd drops the stored fds of a stopped unit: the hold alone tells that it lives.
+		equal(after[0]["State"], "detached", "its state")
+		ctl("exec", EDU, "--", "true", uid=NOBODY, status=4)
+	finally:
+		stop(client)
+
+
+def case_reload_keeps_a_good_policy():
+	set_policy(rule(EDU))
+	(POLICY / "60-broken.conf").write_text("[Rule x]\nAcces=allow\n")
+	try:
+		failed = ctl("reload", status=1)
+		check("60-broken.conf:2" in failed.stderr, "no place in: " + failed.stderr)
+		ctl("exec", EDU, "--", "true", uid=NOBODY)
+	finally:
+		(POLICY / "60-broken.conf").unlink()
+	run("systemctl", "reload", "devleased")
+
+
+main(globals())
