@@ -155,6 +155,19 @@ static void print_reset_set(struct text *t, const struct policy_terms *terms)
 	text_append(t, reset_set_to_string(terms->reset_set));
 }
 
+static int parse_host_use(struct loader *l, const struct policy_key *key, const struct word *w)
+{
+	l->terms.host_use_allow = streq(w->text, "allow");
+	if (!l->terms.host_use_allow && !streq(w->text, "refuse"))
+		return bad_choice(l, key, w);
+	return 0;
+}
+
+static void print_host_use(struct text *t, const struct policy_terms *terms)
+{
+	text_append(t, terms->host_use_allow ? "allow" : "refuse");
+}
+
 static int parse_backend(struct loader *l, const struct policy_key *key, const struct word *w)
 {
 	int v = backend_from_string(w->text);
@@ -245,6 +258,10 @@ const struct policy_key policy_keys[] = {
 		"exclusive: every device that a bus or slot reset of this one resets is in the "
 		"lease or reserved with it. function: the device can be reset without touching "
 		"another. both: both of these. tolerate: nothing is required."},
+	{"HostUse", KEY_TERM, TERM_HOST_USE, false, parse_host_use, print_host_use,
+		"refuse, allow",
+		"refuse: a device that the host is using is not leased, nor one of which that "
+		"cannot be told. allow: it may be taken from the host."},
 	{"Backend", KEY_TERM, TERM_BACKEND, false, parse_backend, print_backend,
 		"any, iommufd, legacy",
 		"The kernel interface. any: iommufd where the device has a character device of "
@@ -253,7 +270,6 @@ const struct policy_key policy_keys[] = {
 		"How many leases one user may hold by this rule; infinity is no limit."},
 	{"MaxDevices", KEY_TERM, TERM_MAX_DEVICES, false, parse_limit, print_max_devices, "NUMBER",
 		"How many devices one user may hold by this rule; infinity is no limit."},
-	{"HostUse", KEY_UNKNOWN},
 	{"Driver", KEY_UNKNOWN},
 	{"Migration", KEY_UNKNOWN},
 	{"WhenFree", KEY_UNKNOWN},
@@ -297,6 +313,8 @@ void policy_terms_copy(struct policy_terms *to, const struct policy_terms *from,
 		to->isolation = from->isolation;
 	if (which & 1U << TERM_RESET_SET)
 		to->reset_set = from->reset_set;
+	if (which & 1U << TERM_HOST_USE)
+		to->host_use_allow = from->host_use_allow;
 	if (which & 1U << TERM_BACKEND)
 		to->backend = from->backend;
 	if (which & 1U << TERM_MAX_LEASES)

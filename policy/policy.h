@@ -75,6 +75,7 @@ struct policy_terms {
 	enum backend backend;
 	enum isolation isolation;
 	unsigned reset_set;
+	bool host_use_allow;                 /* a device that the host uses may be taken */
 	uint64_t max_leases, max_devices;    /* per uid; UINT64_MAX is no limit */
 };
 

@@ -57,8 +57,8 @@ static const struct {
 		"test.conf:2:1: error: unknown key 'Host-Use' (did you mean 'HostUse'?)\n"},
 	{"[Rule a]\nColour\\\xc3\xa9=red\n",
 		"test.conf:2:1: error: unknown key 'Colour\\x5c\\xc3\\xa9'\n"},
-	{"[Rule a]\nHostUse=refuse\nDriver=auto\nMigration=deny\nWhenFree=driver\n",
-		"test.conf:2:1: error: HostUse= is not supported by this version\n"
+	{"[Rule a]\nHostUse=tolerate\nDriver=auto\nMigration=deny\nWhenFree=driver\n",
+		"test.conf:2:9: error: HostUse=: 'tolerate' is not one of: refuse, allow\n"
 		"test.conf:3:1: error: Driver= is not supported by this version\n"
 		"test.conf:4:1: error: Migration= is not supported by this version\n"
 		"test.conf:5:1: error: WhenFree= is not supported by this version\n"},

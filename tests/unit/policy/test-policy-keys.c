@@ -20,6 +20,7 @@ static void expect_built_in(const struct policy_terms *t)
 	cr_expect_eq(t->handover_order[1], HANDOVER_OPENED);
 	cr_expect_eq(t->isolation, ISOLATION_GROUP);
 	cr_expect_eq(t->reset_set, RESET_SET_EXCLUSIVE);
+	cr_expect_eq(t->host_use_allow, false);
 	cr_expect_eq(t->backend, BACKEND_ANY);
 	cr_expect_eq(t->max_leases, UINT64_MAX);
 	cr_expect_eq(t->max_devices, UINT64_MAX);
@@ -76,9 +77,9 @@ Test(policy_keys, each_term)
 {
 	_cleanup_policy_free_ struct policy *p = parse_ok(
 		"[Rule a]\nAccess=allow\nHandover=opened attached\nIsolation=strict\n"
-		"ResetSet=both\n"
+		"ResetSet=both\nHostUse=allow\n"
 		"Backend=legacy\nMaxLeases=4\nMaxDevices=18446744073709551614\nUser=root\n"
-		"[Rule b]\nAccess=ask\nHandover=opened\nIsolation=group\nResetSet=tolerate\n"
+		"[Rule b]\nAccess=ask\nHandover=opened\nIsolation=group\nResetSet=tolerate\nHostUse=refuse\n"
 		"Backend=iommufd\nMaxLeases=infinity\nMaxDevices=1\nDevice=01:00.0\n"
 		"[Rule c]\nAccess=deny\nHandover=attached\nResetSet=function\nBackend=any\n"
 		"[Rule d]\nResetSet=exclusive\n");
@@ -91,6 +92,7 @@ Test(policy_keys, each_term)
 	cr_expect_eq(a->handover_order[1], HANDOVER_ATTACHED);
 	cr_expect_eq(a->isolation, ISOLATION_STRICT);
 	cr_expect_eq(a->reset_set, RESET_SET_EXCLUSIVE | RESET_SET_FUNCTION);
+	cr_expect_eq(a->host_use_allow, true);
 	cr_expect_eq(a->backend, BACKEND_LEGACY);
 	cr_expect_eq(a->max_leases, 4);
 	cr_expect_eq(a->max_devices, UINT64_MAX - 1);
@@ -100,6 +102,7 @@ Test(policy_keys, each_term)
 	cr_expect_eq(b->n_handovers, 1);
 	cr_expect_eq(b->isolation, ISOLATION_GROUP);
 	cr_expect_eq(b->reset_set, RESET_SET_TOLERATE);
+	cr_expect_eq(b->host_use_allow, false);
 	cr_expect_eq(b->backend, BACKEND_IOMMUFD);
 	cr_expect_eq(b->max_leases, UINT64_MAX);
 	cr_expect_eq(b->max_devices, 1);
@@ -131,7 +134,8 @@ Test(policy_keys, defaults_are_merged_key_by_key)
 	_cleanup_policy_free_ struct policy *p = parse_ok(
 		"[Rule a]\nUser=root\nBackend=any\n"
 		"[Defaults]\nAccess=allow\nBackend=legacy\nMaxLeases=3\nHandover=opened\n"
-		"[Rule b]\nMaxLeases=infinity\n"
+		"HostUse=allow\n"
+		"[Rule b]\nMaxLeases=infinity\nHostUse=refuse\n"
 		"[Defaults]\nMaxLeases=7\nIsolation=strict\n");
 	const struct policy_terms *d = &policy_defaults(p)->terms;
 
@@ -141,9 +145,12 @@ Test(policy_keys, defaults_are_merged_key_by_key)
 	cr_expect_eq(d->isolation, ISOLATION_STRICT);
 	cr_expect_eq(d->handovers, HANDOVER_OPENED);
 	cr_expect_eq(d->reset_set, RESET_SET_EXCLUSIVE);
-	cr_expect_eq(policy_defaults(p)->line, 11);
+	cr_expect_eq(d->host_use_allow, true);
+	cr_expect_eq(policy_defaults(p)->line, 13);
 	cr_expect_eq(terms_of(p, 0)->access, VERDICT_ALLOW);
 	cr_expect_eq(terms_of(p, 0)->backend, BACKEND_ANY);
+	cr_expect_eq(terms_of(p, 0)->host_use_allow, true);
+	cr_expect_eq(terms_of(p, 1)->host_use_allow, false);
 	cr_expect_eq(terms_of(p, 0)->max_leases, 7);
 	cr_expect_eq(terms_of(p, 0)->handovers, HANDOVER_OPENED);
 	cr_expect_eq(terms_of(p, 0)->n_handovers, 1);

@@ -7,7 +7,7 @@ static const char input[] =
 	"Class=0x0200\nNumaNode=-1\nHandover=opened\nMaxLeases=3\n"
 	"[Defaults]\nBackend=legacy\nMaxDevices=9\n"
 	"[Rule a]\nUnit=x.service\nUser=root\nCurrentDriver=e*\nPhysicalFunction=01:00.0\n"
-	"Group=root\nResetSet=both\n";
+	"Group=root\nResetSet=both\nHostUse=allow\n";
 
 static const char output[] =
 	"[Defaults]\n"
@@ -15,6 +15,7 @@ static const char output[] =
 	"Handover=attached opened\n"
 	"Isolation=group\n"
 	"ResetSet=exclusive\n"
+	"HostUse=refuse\n"
 	"Backend=legacy\n"
 	"MaxLeases=infinity\n"
 	"MaxDevices=9\n"
@@ -29,6 +30,7 @@ static const char output[] =
 	"Handover=opened\n"
 	"Isolation=group\n"
 	"ResetSet=exclusive\n"
+	"HostUse=refuse\n"
 	"Backend=legacy\n"
 	"MaxLeases=3\n"
 	"MaxDevices=9\n"
@@ -43,6 +45,7 @@ static const char output[] =
 	"Handover=attached opened\n"
 	"Isolation=group\n"
 	"ResetSet=both\n"
+	"HostUse=allow\n"
 	"Backend=legacy\n"
 	"MaxLeases=infinity\n"
 	"MaxDevices=9\n";
