@@ -175,6 +175,42 @@ def heartbeat():
 		time.sleep(10)
 
 
+def tell_stacks():
+	"""Where every process of the machine waits, in the kernel's words."""
+	print("what waits where, after %.1f s of uptime:" % time.monotonic())
+	for task in sorted(Path("/proc").glob("[0-9]*/task/[0-9]*"), key=lambda t: int(t.name)):
+		try:
+			if not (task / "cmdline").read_bytes():
+				continue
+			stat = (task / "stat").read_text()
+			name, state = stat.split("(", 1)[1].rsplit(") ", 1)
+			stack = [l.split()[-1].split("+")[0] for l in (task / "stack").read_text().splitlines()]
+		except OSError:
+			continue  # it ended meanwhile
+		print("  %s of %s %s %s, cpu %s: %s" % (task.name, task.parts[2], name, state[0],
+			state.split()[36], " < ".join(stack[:7])))
+	Path("/proc/sysrq-trigger").write_text("w")
+
+
+class Watchdog(threading.Thread):
+	"""Tells once, for each case that takes longer than any does, what hangs where."""
+	LIMIT = 2400 if os.environ.get("DEVLEASE_LONG") else 90
+
+	def __init__(self):
+		super().__init__(daemon=True)
+		self.begun, self.told = time.monotonic(), False
+
+	def begin(self):
+		self.begun, self.told = time.monotonic(), False
+
+	def run(self):
+		while True:
+			time.sleep(5)
+			if not self.told and time.monotonic() - self.begun > self.LIMIT:
+				self.told = True
+				tell_stacks()
+
+
 def main(cases):
 	"""Runs the case_ functions of a module's globals(), in order of definition."""
 	passed = failed = 0
@@ -182,10 +218,13 @@ def main(cases):
 	# Tells a case that hangs from a machine that does.
 	faulthandler.dump_traceback_later(150, repeat=True, file=sys.stdout)
 	threading.Thread(target=heartbeat, daemon=True).start()
+	watchdog = Watchdog()
+	watchdog.start()
 	for name, case in list(cases.items()):
 		if not name.startswith("case_") or (only and name not in only):
 			continue
 		before, start = facts(), time.monotonic()
+		watchdog.begin()
 		try:
 			case()
 			settled()
