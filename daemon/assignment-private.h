@@ -7,8 +7,6 @@
 
 #include "assignment.h"
 
-#define VFIO_DRIVER "vfio-pci"
-
 /* Tries of an operation that has to succeed for a device to come back, and the pause between. */
 #define CALL_TRIES 3
 #define CALL_PAUSE_USEC 20000

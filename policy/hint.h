@@ -6,3 +6,5 @@
 
 /* Of the n words the one nearest to s, when it is near enough to be a slip; else NULL. */
 const char *hint_nearest(const char *s, const char *const *words, size_t n);
+/* The same for a list "one, two", which is cut up in place. */
+const char *hint_nearest_listed(const char *s, char *list);

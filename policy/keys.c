@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of keys, and the readers and printers of the terms. */
+/* The table of keys, and the readers of the conditions. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,26 +8,7 @@
 #include "policy/keys.h"
 #include "policy/loader.h"
 #include "policy/pattern.h"
-
-static int bad_word(struct loader *l, const struct policy_key *key, const struct word *w,
-	const char *problem)
-{
-	_cleanup_free_ char *shown = escape_text(w->text, 64);
-
-	if (!shown)
-		return -ENOMEM;
-	return loader_problem(l, w->line, w->column, "%s=: '%s': %s", key->name, shown, problem);
-}
-
-static int bad_choice(struct loader *l, const struct policy_key *key, const struct word *w)
-{
-	_cleanup_free_ char *shown = escape_text(w->text, 64);
-
-	if (!shown)
-		return -ENOMEM;
-	return loader_problem(l, w->line, w->column, "%s=: '%s' is not one of: %s", key->name,
-		shown, key->values);
-}
+#include "policy/terms.h"
 
 static int parse_pattern(struct loader *l, const struct policy_key *key, const struct word *w)
 {
@@ -36,7 +17,7 @@ static int parse_pattern(struct loader *l, const struct policy_key *key, const s
 	int r = pattern_parse(key->number, w->text, &c, &problem);
 
 	if (r == -EINVAL)
-		return bad_word(l, key, w, problem);
+		return key_bad_word(l, key, w, problem);
 	return r < 0 ? r : loader_add_condition(l, &c);
 }
 
@@ -50,16 +31,16 @@ static int add_identity(struct loader *l, const struct policy_key *key, const st
 	if (r == -ENOMEM)
 		return r;
 	if (r == -ERANGE)
-		return bad_word(l, key, w, "not a valid id");
+		return key_bad_word(l, key, w, "not a valid id");
 	if (r == -ESRCH && strpbrk(w->text, "*?["))
-		return bad_word(l, key, w,
+		return key_bad_word(l, key, w,
 			"names only, no patterns; leave the key out for everyone");
 	if (r == -ESRCH && key->number == MATCH_USER)
-		return bad_word(l, key, w, "no such user");
+		return key_bad_word(l, key, w, "no such user");
 	if (r == -ESRCH)
-		return bad_word(l, key, w, "no such group");
+		return key_bad_word(l, key, w, "no such group");
 	if (r < 0)
-		return bad_word(l, key, w, strerrordesc_np(-r));
+		return key_bad_word(l, key, w, strerrordesc_np(-r));
 	if (strdup_to(&c.text, w->text) < 0)
 		return -ENOMEM;
 	return loader_add_condition(l, &c);
@@ -86,132 +67,6 @@ static int parse_unit(struct loader *l, const struct policy_key *key, const stru
 	if (l->unit.line == 0)
 		l->unit = (struct word){.line = w->line, .column = w->column};
 	return parse_pattern(l, key, w);
-}
-
-static int parse_access(struct loader *l, const struct policy_key *key, const struct word *w)
-{
-	int v = verdict_from_string(w->text);
-
-	if (v < 0)
-		return bad_choice(l, key, w);
-	l->terms.access = v;
-	return 0;
-}
-
-static void print_access(struct text *t, const struct policy_terms *terms)
-{
-	text_append(t, verdict_to_string(terms->access));
-}
-
-static int parse_handover(struct loader *l, const struct policy_key *key, const struct word *w)
-{
-	int v = handover_from_string(w->text);
-
-	if (v < 0)
-		return bad_choice(l, key, w);
-	if (v != HANDOVER_ATTACHED && v != HANDOVER_OPENED)
-		return bad_word(l, key, w, "not supported by this version");
-	if (l->terms.handovers & v)
-		return bad_word(l, key, w, "given twice");
-	l->terms.handovers |= v;
-	l->terms.handover_order[l->terms.n_handovers++] = v;
-	return 0;
-}
-
-static void print_handover(struct text *t, const struct policy_terms *terms)
-{
-	for (size_t i = 0; i < terms->n_handovers; i++)
-		text_appendf(t, "%s%s", i > 0 ? " " : "",
-			handover_to_string(terms->handover_order[i]));
-}
-
-static int parse_isolation(struct loader *l, const struct policy_key *key, const struct word *w)
-{
-	int v = isolation_from_string(w->text);
-
-	if (v < 0)
-		return bad_choice(l, key, w);
-	l->terms.isolation = v;
-	return 0;
-}
-
-static void print_isolation(struct text *t, const struct policy_terms *terms)
-{
-	text_append(t, isolation_to_string(terms->isolation));
-}
-
-static int parse_reset_set(struct loader *l, const struct policy_key *key, const struct word *w)
-{
-	int v = reset_set_from_string(w->text);
-
-	if (v < 0)
-		return bad_choice(l, key, w);
-	l->terms.reset_set = v;
-	return 0;
-}
-
-static void print_reset_set(struct text *t, const struct policy_terms *terms)
-{
-	text_append(t, reset_set_to_string(terms->reset_set));
-}
-
-static int parse_host_use(struct loader *l, const struct policy_key *key, const struct word *w)
-{
-	l->terms.host_use_allow = streq(w->text, "allow");
-	if (!l->terms.host_use_allow && !streq(w->text, "refuse"))
-		return bad_choice(l, key, w);
-	return 0;
-}
-
-static void print_host_use(struct text *t, const struct policy_terms *terms)
-{
-	text_append(t, terms->host_use_allow ? "allow" : "refuse");
-}
-
-static int parse_backend(struct loader *l, const struct policy_key *key, const struct word *w)
-{
-	int v = backend_from_string(w->text);
-
-	if (v < 0)
-		return bad_choice(l, key, w);
-	l->terms.backend = v;
-	return 0;
-}
-
-static void print_backend(struct text *t, const struct policy_terms *terms)
-{
-	text_append(t, backend_to_string(terms->backend));
-}
-
-static int parse_limit(struct loader *l, const struct policy_key *key, const struct word *w)
-{
-	uint64_t v = UINT64_MAX;
-
-	if (!streq(w->text, "infinity") && (parse_u64(w->text, &v) < 0 || v == 0))
-		return bad_word(l, key, w, "expected a number from 1, or infinity");
-	if (key->number == TERM_MAX_LEASES)
-		l->terms.max_leases = v;
-	else
-		l->terms.max_devices = v;
-	return 0;
-}
-
-static void print_limit(struct text *t, uint64_t limit)
-{
-	if (limit == UINT64_MAX)
-		text_append(t, "infinity");
-	else
-		text_appendf(t, "%llu", (unsigned long long)limit);
-}
-
-static void print_max_leases(struct text *t, const struct policy_terms *terms)
-{
-	print_limit(t, terms->max_leases);
-}
-
-static void print_max_devices(struct text *t, const struct policy_terms *terms)
-{
-	print_limit(t, terms->max_devices);
 }
 
 const struct policy_key policy_keys[] = {
@@ -241,42 +96,63 @@ const struct policy_key policy_keys[] = {
 		"The system unit that the client runs in, as spdk.service; or a pattern. Needs "
 		"User= beside it, since a process id can be stale by the time its unit is "
 		"looked up."},
-	{"Access", KEY_TERM, TERM_ACCESS, false, parse_access, print_access, "allow, ask, deny",
+	{"Access", KEY_TERM, TERM_ACCESS, false, term_parse_access, term_print_access,
+		"allow, ask, deny",
 		"Whether the client may have the device. The strictest of all devices of a "
-		"request counts."},
-	{"Handover", KEY_TERM, TERM_HANDOVER, true, parse_handover, print_handover,
+		"request counts. Root bypasses this key in [Defaults], and nothing else."},
+	{"Handover", KEY_TERM, TERM_HANDOVER, true, term_parse_handover, term_print_handover,
 		"attached, opened",
 		"In which states the client may get its file descriptors. A client that does "
-		"not say gets the first that all of its devices permit."},
-	{"Isolation", KEY_TERM, TERM_ISOLATION, false, parse_isolation, print_isolation,
+		"not say gets the first that all of its devices permit.",
+		"guarded, node"},
+	{"Isolation", KEY_TERM, TERM_ISOLATION, false, term_parse_isolation, term_print_isolation,
 		"strict, group",
 		"strict: the IOMMU group holds only this device, interrupt remapping is on, and "
 		"no ACS override is in force. group: other devices of the group are in the same "
 		"lease or idle, and reserved with it."},
-	{"ResetSet", KEY_TERM, TERM_RESET_SET, false, parse_reset_set, print_reset_set,
+	{"ResetSet", KEY_TERM, TERM_RESET_SET, false, term_parse_reset_set, term_print_reset_set,
 		"exclusive, function, both, tolerate",
 		"exclusive: every device that a bus or slot reset of this one resets is in the "
 		"lease or reserved with it. function: the device can be reset without touching "
 		"another. both: both of these. tolerate: nothing is required."},
-	{"HostUse", KEY_TERM, TERM_HOST_USE, false, parse_host_use, print_host_use,
+	{"HostUse", KEY_TERM, TERM_HOST_USE, false, term_parse_host_use, term_print_host_use,
 		"refuse, allow",
 		"refuse: a device that the host is using is not leased, nor one of which that "
 		"cannot be told. allow: it may be taken from the host."},
-	{"Backend", KEY_TERM, TERM_BACKEND, false, parse_backend, print_backend,
+	{"Driver", KEY_TERM, TERM_DRIVER, false, term_parse_only, NULL, "vfio-pci",
+		"The driver that a leased device is bound to. A device that is on another VFIO "
+		"driver is moved to this one while it is leased.",
+		"*"},
+	{"Backend", KEY_TERM, TERM_BACKEND, false, term_parse_backend, term_print_backend,
 		"any, iommufd, legacy",
 		"The kernel interface. any: iommufd where the device has a character device of "
 		"its own, else legacy."},
-	{"MaxLeases", KEY_TERM, TERM_MAX_LEASES, false, parse_limit, print_max_leases, "NUMBER",
-		"How many leases one user may hold by this rule; infinity is no limit."},
-	{"MaxDevices", KEY_TERM, TERM_MAX_DEVICES, false, parse_limit, print_max_devices, "NUMBER",
-		"How many devices one user may hold by this rule; infinity is no limit."},
-	{"Driver", KEY_UNKNOWN},
-	{"Migration", KEY_UNKNOWN},
-	{"WhenFree", KEY_UNKNOWN},
-	{"AfterRelease", KEY_UNKNOWN},
-	{"MaxPinned", KEY_UNKNOWN},
-	{"Kill", KEY_UNKNOWN},
-	{"Controls", KEY_UNKNOWN},
+	{"Migration", KEY_TERM, TERM_MIGRATION, false, term_parse_only, NULL, "deny",
+		"Whether the client may read and write the device's state to move it to another "
+		"host. deny: not; vfio-pci has no such interface.",
+		"allow"},
+	{"WhenFree", KEY_TERM, TERM_WHEN_FREE, false, term_parse_only, NULL, "driver",
+		"What becomes of a device after its lease. driver: it goes back to the driver "
+		"that it had before, and to no driver when it had none.",
+		"vfio, ready"},
+	{"AfterRelease", KEY_TERM, TERM_AFTER_RELEASE, false, term_parse_only, NULL, "",
+		"A system unit to run after each lease, before the device is free again. This "
+		"version runs none: only the empty value is taken.",
+		"*"},
+	{"MaxLeases", KEY_TERM, TERM_MAX_LEASES, false, term_parse_limit, term_print_max_leases,
+		"NUMBER", "How many leases one user may hold by this rule; infinity is no limit."},
+	{"MaxDevices", KEY_TERM, TERM_MAX_DEVICES, false, term_parse_limit, term_print_max_devices,
+		"NUMBER", "How many devices one user may hold by this rule; infinity is no limit."},
+	{"MaxPinned", KEY_TERM, TERM_MAX_PINNED, false, term_parse_only, NULL, "infinity",
+		"How much memory the daemon may pin for a lease; it pins none under the "
+		"handovers of this version, where the client's own RLIMIT_MEMLOCK counts.",
+		"*"},
+	{"Kill", KEY_TERM, TERM_KILL, false, term_parse_only, NULL, "no",
+		"Whether processes may be killed to take a device back.", "yes"},
+	{"Controls", KEY_TERM, TERM_CONTROLS, false, term_parse_only, NULL, "",
+		"Another device that controls this one, where the kernel does not show it. "
+		"This version knows physical functions only: only the empty value is taken.",
+		"*"},
 };
 const size_t policy_keys_n = ARRAY_SIZE(policy_keys);
 _Static_assert(ARRAY_SIZE(policy_keys) <= KEYS_MAX, "KEYS_MAX is too small");
@@ -300,25 +176,11 @@ const struct policy_key *policy_key_nearest(const char *name)
 	return nearest ? policy_key_find(nearest) : NULL;
 }
 
-void policy_terms_copy(struct policy_terms *to, const struct policy_terms *from, unsigned which)
+void policy_key_print(const struct policy_key *key, struct text *t,
+	const struct policy_terms *terms)
 {
-	if (which & 1U << TERM_ACCESS)
-		to->access = from->access;
-	if (which & 1U << TERM_HANDOVER) {
-		to->handovers = from->handovers;
-		to->n_handovers = from->n_handovers;
-		memcpy(to->handover_order, from->handover_order, sizeof(to->handover_order));
-	}
-	if (which & 1U << TERM_ISOLATION)
-		to->isolation = from->isolation;
-	if (which & 1U << TERM_RESET_SET)
-		to->reset_set = from->reset_set;
-	if (which & 1U << TERM_HOST_USE)
-		to->host_use_allow = from->host_use_allow;
-	if (which & 1U << TERM_BACKEND)
-		to->backend = from->backend;
-	if (which & 1U << TERM_MAX_LEASES)
-		to->max_leases = from->max_leases;
-	if (which & 1U << TERM_MAX_DEVICES)
-		to->max_devices = from->max_devices;
+	if (key->print)
+		key->print(t, terms);
+	else
+		text_append(t, key->values);
 }

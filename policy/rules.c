@@ -243,9 +243,6 @@ static int read_entry(struct loader *l, const struct ini_item *it)
 		return loader_problem(l, it->line, it->column,
 			"%s= stands before any section; expected [Defaults] or [Rule NAME]",
 			key->name);
-	if (key->type == KEY_UNKNOWN)
-		return loader_problem(l, it->line, it->column,
-			"%s= is not supported by this version", key->name);
 	if (key->type == KEY_MATCH && l->section == SECTION_DEFAULTS)
 		return loader_problem(l, it->line, it->column,
 			"%s= is for [Rule NAME] only, [Defaults] match everything", key->name);
@@ -256,7 +253,7 @@ static int read_entry(struct loader *l, const struct ini_item *it)
 			key->name, *first_line);
 	if (*first_line == 0)
 		*first_line = it->line;
-	if (!*it->value)
+	if (!*it->value && *key->values)
 		return loader_problem(l, it->line, it->value_column, "%s= has no value", key->name);
 	if (key->type == KEY_TERM)
 		l->given |= 1U << key->number;

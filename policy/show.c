@@ -49,7 +49,7 @@ static void print_terms(struct text *t, const struct policy_terms *terms, unsign
 		if (key->number == TERM_ACCESS && !(own & 1U << TERM_ACCESS))
 			text_append(t, "# from [Defaults]: ");
 		text_appendf(t, "%s=", key->name);
-		key->print(t, terms);
+		policy_key_print(key, t, terms);
 		text_append(t, "\n");
 	}
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "base/text.h"
 #include "core/plan.h"
 
 static const char *const names[STEP_KIND_N] = {
@@ -53,8 +54,9 @@ static void add_device(struct plan *p, enum step_kind kind, size_t device)
 }
 
 /*
- * A device that is on a vfio driver stays as it is, unless its fd goes out unbound: then only an
- * unbind proves that nobody else has an unbound fd of it.
+ * A device that is on vfio-pci stays as it is, unless its fd goes out unbound: then only an unbind
+ * proves that nobody else has an unbound fd of it. From a variant driver it is moved, since
+ * Migration=deny holds on vfio-pci only; a peer is never handed out and may stay.
  */
 static bool needs_driver(const struct decision *d, size_t i)
 {
@@ -62,7 +64,7 @@ static bool needs_driver(const struct decision *d, size_t i)
 
 	if (dd->peer)
 		return (dd->peer & PEER_RESET) && !device_on_vfio_driver(dd->device);
-	return d->handover == HANDOVER_OPENED || !device_on_vfio_driver(dd->device);
+	return d->handover == HANDOVER_OPENED || !streq(dd->device->driver, VFIO_DRIVER);
 }
 
 static void add_drivers(struct plan *p, const struct decision *d)

@@ -10,6 +10,9 @@
 #include "base/macro.h"
 #include "core/decide.h"
 
+/* What every leased device is bound to: Driver= knows no other, and Migration=deny rests on it. */
+#define VFIO_DRIVER "vfio-pci"
+
 enum step_kind {
 	STEP_OVERRIDE,          /* driver_override = vfio-pci */
 	STEP_UNBIND,            /* from whatever driver it is on; none is fine */

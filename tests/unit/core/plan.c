@@ -24,6 +24,14 @@ static const struct plan_case cases[] = {
 	{{"on vfio already", .machine = SINGLE "=vfio-pci", .uid = 1000, .devices = SINGLE},
 		"iommufd-open; " BIND(SINGLE) "ioas-alloc; cdev-attach " SINGLE
 		"; confirm-reset-set " SINGLE},
+	{{"on a variant driver, that could migrate", .machine = SINGLE "=mlx5_vfio_pci",
+		.uid = 1000, .devices = SINGLE},
+		DRIVER(SINGLE) "iommufd-open; " BIND(SINGLE) "ioas-alloc; cdev-attach " SINGLE
+		"; confirm-reset-set " SINGLE},
+	{{"split slot, the peer on a variant driver", .machine = SPLIT1 "=mlx5_vfio_pci",
+		.uid = 1000, .devices = SPLIT0},
+		DRIVER(SPLIT0) "iommufd-open; " BIND(SPLIT1) BIND(SPLIT0)
+		"ioas-alloc; cdev-attach " SPLIT0 "; confirm-reset-set " SPLIT0},
 	{{"nothing to confirm", .policy = RULE("ResetSet=function"), .uid = 1000,
 		.devices = SINGLE_DMA},
 		DRIVER(SINGLE_DMA) "iommufd-open; " BIND(SINGLE_DMA) "ioas-alloc; cdev-attach "

@@ -57,16 +57,31 @@ static const struct {
 		"test.conf:2:1: error: unknown key 'Host-Use' (did you mean 'HostUse'?)\n"},
 	{"[Rule a]\nColour\\\xc3\xa9=red\n",
 		"test.conf:2:1: error: unknown key 'Colour\\x5c\\xc3\\xa9'\n"},
-	{"[Rule a]\nHostUse=tolerate\nDriver=auto\nMigration=deny\nWhenFree=driver\n",
+	{"[Rule a]\nHostUse=tolerate\nDriver=auto\nMigration=allow\nWhenFree=vfio\n",
 		"test.conf:2:9: error: HostUse=: 'tolerate' is not one of: refuse, allow\n"
-		"test.conf:3:1: error: Driver= is not supported by this version\n"
-		"test.conf:4:1: error: Migration= is not supported by this version\n"
-		"test.conf:5:1: error: WhenFree= is not supported by this version\n"},
-	{"[Defaults]\nAfterRelease=\nMaxPinned=8G\nKill=no\nControls=x\n",
-		"test.conf:2:1: error: AfterRelease= is not supported by this version\n"
-		"test.conf:3:1: error: MaxPinned= is not supported by this version\n"
-		"test.conf:4:1: error: Kill= is not supported by this version\n"
-		"test.conf:5:1: error: Controls= is not supported by this version\n"},
+		"test.conf:3:8: error: Driver=: 'auto' is not supported by this version, which "
+		"knows: vfio-pci\n"
+		"test.conf:4:11: error: Migration=: 'allow' is not supported by this version, "
+		"which knows: deny\n"
+		"test.conf:5:10: error: WhenFree=: 'vfio' is not supported by this version, which "
+		"knows: driver\n"},
+	{"[Defaults]\nAfterRelease=scrub.service\nMaxPinned=8G\nKill=yes\n"
+		"Controls=01:00.0\n",
+		"test.conf:2:14: error: AfterRelease=: 'scrub.service' is not supported by this "
+		"version, which knows: the empty value\n"
+		"test.conf:3:11: error: MaxPinned=: '8G' is not supported by this version, which "
+		"knows: infinity\n"
+		"test.conf:4:6: error: Kill=: 'yes' is not supported by this version, which knows: "
+		"no\n"
+		"test.conf:5:10: error: Controls=: '01:00.0' is not supported by this version, "
+		"which knows: the empty value\n"},
+	{"[Defaults]\nKill=\nWhenFree=diver\nMigration=Deny\nKill=maybe\n",
+		"test.conf:2:6: error: Kill= has no value\n"
+		"test.conf:3:10: error: WhenFree=: 'diver' is not one of: driver (did you mean "
+		"'driver'?)\n"
+		"test.conf:4:11: error: Migration=: 'Deny' is not one of: deny (did you mean "
+		"'deny'?)\n"
+		"test.conf:5:1: error: Kill= is given twice in this section, first on line 2\n"},
 	{"[Defaults]\nUser=root\n",
 		"test.conf:2:1: error: User= is for [Rule NAME] only, [Defaults] match "
 		"everything\n"},
@@ -138,6 +153,11 @@ static const struct {
 		"test.conf:2:6: error: Unit= needs User= in the same rule: the process id that a "
 		"unit is found by can be stale\n"
 		"test.conf:3:8: error: Access=: 'maybe' is not one of: allow, ask, deny\n"},
+	{"[Rule a]\nAccess=aks\n[Rule b]\nAccess=Allow\n",
+		"test.conf:2:8: error: Access=: 'aks' is not one of: allow, ask, deny (did you "
+		"mean 'ask'?)\n"
+		"test.conf:4:8: error: Access=: 'Allow' is not one of: allow, ask, deny (did you "
+		"mean 'allow'?)\n"},
 	{"[Rule a]\nUser=root\nUnit=spdk .service a/b.service\n",
 		"test.conf:3:6: error: Unit=: 'spdk': expected a system unit with its type, as "
 		"spdk.service, or a pattern\n"
@@ -147,9 +167,12 @@ static const struct {
 		"type, as spdk.service, or a pattern\n"},
 	{"[Rule a]\nAccess=allow deny\n", "test.conf:2:14: error: Access= takes one value\n"},
 	{"[Rule a]\nHandover=attached guarded node atached attached\n",
-		"test.conf:2:19: error: Handover=: 'guarded': not supported by this version\n"
-		"test.conf:2:27: error: Handover=: 'node': not supported by this version\n"
-		"test.conf:2:32: error: Handover=: 'atached' is not one of: attached, opened\n"
+		"test.conf:2:19: error: Handover=: 'guarded' is not supported by this version, "
+		"which knows: attached, opened\n"
+		"test.conf:2:27: error: Handover=: 'node' is not supported by this version, which "
+		"knows: attached, opened\n"
+		"test.conf:2:32: error: Handover=: 'atached' is not one of: attached, opened (did "
+		"you mean 'attached'?)\n"
 		"test.conf:2:40: error: Handover=: 'attached': given twice\n"},
 	{"[Rule a]\nIsolation=none\nResetSet=exclusive,function\nBackend=vfio\n",
 		"test.conf:2:11: error: Isolation=: 'none' is not one of: strict, group\n"
