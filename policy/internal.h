@@ -87,3 +87,8 @@ static inline uint32_t text_hash(const char *s)
 /* Everything that a matches is matched by b too, as far as can be told from the two alone. */
 bool condition_within(const struct condition *a, const struct condition *b);
 bool glob_matches(const char *pattern, const char *text);
+/*
+ * All that a matches is matched by b too. False as well when that is too hard to tell, as with
+ * [:classes:]. Patterns of at most 127 bytes.
+ */
+bool glob_within(const char *a, const char *b);

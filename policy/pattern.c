@@ -22,8 +22,7 @@ static bool only(const char *s, const char *chars)
 	return *s && s[strspn(s, chars)] == '\0';
 }
 
-/* Behind the bracket expression that s begins with, or NULL when it never ends. */
-static const char *bracket_end(const char *s)
+const char *pattern_bracket_end(const char *s)
 {
 	s++;
 	if (*s == '!')
@@ -35,7 +34,7 @@ static const char *bracket_end(const char *s)
 static bool brackets_closed(const char *s)
 {
 	while ((s = strchr(s, '[')) != NULL) {
-		s = bracket_end(s);
+		s = pattern_bracket_end(s);
 		if (!s)
 			return false;
 	}
@@ -190,7 +189,7 @@ static bool is_short_glob(const char *s)
 {
 	for (int i = 0; i < 2; i++) {
 		if (*s == '[')
-			s = bracket_end(s);
+			s = pattern_bracket_end(s);
 		else if (*s && strchr(HEX "?", *s))
 			s++;
 		else

@@ -16,3 +16,6 @@
  */
 int pattern_parse(enum match_key key, const char *word, struct condition *ret,
 	const char **ret_problem);
+
+/* Behind the bracket expression that s begins with, or NULL when it never ends. */
+const char *pattern_bracket_end(const char *s);

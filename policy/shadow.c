@@ -1,26 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Rules that can never match because an earlier one matches all that they do. Judged condition by
- * condition, so a warning is always right, but not every such rule is found.
+ * condition, so a warning is always right; a rule that several others match together is not found.
  */
+#include <string.h>
+
 #include "base/text.h"
 #include "policy/errors.h"
 #include "policy/loader.h"
+#include "policy/pattern.h"
+
+/*
+ * The condition as a pattern. Leading digits of a class code stand for all six: as many '?' as are
+ * missing say just that, and '*' says it of a text that has six anyway.
+ */
+static void to_glob(const struct condition *c, bool loose, char ret[PATTERN_MAX + 1])
+{
+	size_t n = strlen(c->text);
+
+	memcpy(ret, c->text, n + 1);
+	if (c->key != MATCH_CLASS || c->kind != CONDITION_NUMBER)
+		return;
+	strcpy(ret + n, loose ? "*" : &"????"[n - 2]);
+}
 
 bool condition_within(const struct condition *a, const struct condition *b)
 {
+	char narrow[PATTERN_MAX + 1], wide[PATTERN_MAX + 1];
+
 	if (a->key != b->key)
 		return false;
-	if (b->kind == CONDITION_NUMBER)
-		return a->kind == CONDITION_NUMBER && (a->mask & b->mask) == b->mask &&
-			(a->value & b->mask) == b->value;
-	if (a->kind == CONDITION_NUMBER)
-		return false;
+	if (a->kind == CONDITION_NUMBER && b->kind == CONDITION_NUMBER)
+		return (a->mask & b->mask) == b->mask && (a->value & b->mask) == b->value;
 	if (b->kind == CONDITION_EXACT)
 		return a->kind == CONDITION_EXACT && a->value == b->value &&
 			streq(a->text, b->text);
-	return streq(a->text, b->text) ||
-		(a->kind == CONDITION_EXACT && glob_matches(b->text, a->text));
+	to_glob(a, false, narrow);
+	to_glob(b, true, wide);
+	return glob_within(narrow, wide);
 }
 
 /* All that rule a matches is matched by b: b asks for nothing that a does not. */

@@ -275,6 +275,23 @@ static const struct {
 		"Class=02\n",
 		"test.conf:4:1: warning: rule 'b' can never match: 'a' at test.conf:1 comes first "
 		"and matches all that it does\n"},
+	{"[Rule a]\nDevice=0000:*\n[Rule b]\nDevice=[01]?:00.*\n",
+		"test.conf:3:1: warning: rule 'b' can never match: 'a' at test.conf:1 comes first "
+		"and matches all that it does\n"},
+	{"[Rule a]\nClass=0?0[0-9]*\n[Rule b]\nClass=0200\n",
+		"test.conf:3:1: warning: rule 'b' can never match: 'a' at test.conf:1 comes first "
+		"and matches all that it does\n"},
+	{"[Rule a]\nClass=0200\n[Rule b]\nClass=0200?[0-7]\n",
+		"test.conf:3:1: warning: rule 'b' can never match: 'a' at test.conf:1 comes first "
+		"and matches all that it does\n"},
+	{"[Rule a]\nId=80?6:*\n[Rule b]\nId=8086:10d3 8086:*\n",
+		"test.conf:3:1: warning: rule 'b' can never match: 'a' at test.conf:1 comes first "
+		"and matches all that it does\n"},
+	{"[Rule a]\nId=8086:*\n[Rule b]\nId=8086:10d?\n",
+		"test.conf:3:1: warning: rule 'b' can never match: 'a' at test.conf:1 comes first "
+		"and matches all that it does\n"},
+	{"[Rule a]\nId=80?6:*\n[Rule b]\nId=8086:10d3 8087:*\n", ""},
+	{"[Rule a]\nClass=0?00??\n[Rule b]\nClass=02\n", ""},
 	{"[Rule a]\nClass=0200\n[Rule b]\nClass=02\n", ""},
 	{"[Rule a]\nUser=root\n[Rule b]\nGroup=root\n", ""},
 	{"[Rule a]\nDevice=01:00.0\n[Rule b]\nDevice=01:00.*\n", ""},
