@@ -39,7 +39,7 @@ static int run_decide(struct manager *m, const struct peer *peer, uid_t uid,
 		client.n_gids = 0;
 		client.unit = NULL;
 	}
-	return decide(m->topology, m->policy, &claims, &client, request, ret);
+	return decide(m->topology, m->policy, &claims, NULL, &client, request, ret);
 }
 
 /* The uid that the policy is asked about; -EACCES with the call answered when not allowed. */

@@ -32,6 +32,16 @@ enum code {
 	CODE_HANDOVER_NOT_SUPPORTED,
 	CODE_HOST_USE_IDLE,
 	CODE_HOST_USE_DRIVER,
+	CODE_HOST_USE_MOUNTED,
+	CODE_HOST_USE_SWAP,
+	CODE_HOST_USE_HOLDER,
+	CODE_HOST_USE_OPEN,
+	CODE_HOST_USE_INTERFACE,
+	CODE_HOST_USE_ROUTE,
+	CODE_HOST_USE_MASTER,
+	CODE_HOST_USE_DISPLAY,
+	CODE_HOST_USE_CONSOLE,
+	CODE_HOST_USE_UNKNOWN_USERS,
 	CODE_BUSY_LEASED,
 	CODE_BUSY_RESERVED,
 	CODE_BUSY_RELEASING,
@@ -68,7 +78,7 @@ enum code {
 
 struct code_info {
 	const char *name;      /* "isolation.group-in-use" */
-	enum severity severity;
+	enum severity severity; /* host-use.* refusals become warnings where a rule permits them */
 	enum refusal refusal;  /* REFUSAL_NONE unless severity is SEVERITY_REFUSE */
 	const char *meaning;   /* one sentence, for the documentation */
 	const char *help;      /* what helps when the finding says nothing better; or "" */

@@ -13,6 +13,7 @@ struct context {
 	const struct topology *topology;
 	const struct policy *policy;
 	const struct claims *claims; /* never NULL */
+	const struct host_uses *uses; /* NULL: not gathered yet */
 	const struct policy_client *client;
 	const struct request *request;
 	struct decision *decision;
@@ -22,6 +23,9 @@ struct context {
 /* Adds the finding of this code; help NULL takes the table's. 0 or -ENOMEM. */
 int report(struct context *c, enum code code, const char *device, const char *help,
 	const char *format, ...) PRINTF_LIKE(5, 6);
+/* The finding of a refusing code as a warning, where a rule permits what it tells. */
+int report_as_warning(struct context *c, enum code code, const char *device,
+	const char *format, ...) PRINTF_LIKE(4, 5);
 /* asprintf without the traps; NULL when out of memory. */
 char *format_text(const char *format, ...) PRINTF_LIKE(1, 2);
 
@@ -61,6 +65,9 @@ int peer_add(struct context *c, size_t i, const struct device *peer, unsigned ro
  * reset set itself are left out: they were looked at. */
 int peer_add_group_of(struct context *c, size_t i, const struct device *peer,
 	const struct device **members, int n_members);
+
+/* host_use.c: what the host does with requested device i. */
+int host_use_check(struct context *c, size_t i);
 
 /* isolation.c, reset_set.c, sriov.c, limits.c */
 int isolation_check(struct context *c, size_t i);

@@ -23,23 +23,44 @@ char *format_text(const char *format, ...)
 	return n < 0 ? NULL : s;
 }
 
+PRINTF_LIKE(6, 0)
+static int report_args(struct context *c, enum code code, enum severity severity,
+	const char *device, const char *help, const char *format, va_list args)
+{
+	_cleanup_free_ char *text = NULL;
+	enum refusal refusal =
+		severity == SEVERITY_REFUSE ? code_info(code)->refusal : REFUSAL_NONE;
+
+	if (vasprintf(&text, format, args) < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	return findings_add(&c->decision->findings, severity, refusal, code_info(code)->name,
+		device, help, "%s", text);
+}
+
 int report(struct context *c, enum code code, const char *device, const char *help,
 	const char *format, ...)
 {
 	const struct code_info *info = code_info(code);
-	_cleanup_free_ char *text = NULL;
 	va_list args;
-	int n;
+	int r;
 
 	va_start(args, format);
-	n = vasprintf(&text, format, args);
+	r = report_args(c, code, info->severity, device, help ? help : info->help, format, args);
 	va_end(args);
-	if (n < 0) {
-		text = NULL;
-		return -ENOMEM;
-	}
-	return findings_add(&c->decision->findings, info->severity, info->refusal, info->name,
-		device, help ? help : info->help, "%s", text);
+	return r;
+}
+
+int report_as_warning(struct context *c, enum code code, const char *device, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = report_args(c, code, SEVERITY_WARN, device, NULL, format, args);
+	va_end(args);
+	return r;
 }
 
 ssize_t context_find(const struct context *c, const struct device *d)
@@ -71,21 +92,10 @@ int context_append(struct context *c, const struct device *d, unsigned peer)
 	return 0;
 }
 
-static int host_use_check(struct context *c, const struct device *d)
-{
-	if (!d->driver)
-		return report(c, CODE_HOST_USE_IDLE, d->address, NULL, "has no driver");
-	if (device_on_vfio_driver(d))
-		return report(c, CODE_HOST_USE_IDLE, d->address, NULL,
-			"is on the driver %s already", d->driver);
-	return report(c, CODE_HOST_USE_DRIVER, d->address, NULL, "will be unbound from %s",
-		d->driver);
-}
-
 static int check_device(struct context *c, size_t i)
 {
 	const struct device *d = c->decision->devices[i].device;
-	int r = host_use_check(c, d);
+	int r = host_use_check(c, i);
 
 	if (r >= 0)
 		r = claims_check(c, i);
@@ -148,7 +158,8 @@ static int run_checks(struct context *c)
 }
 
 int decide(const struct topology *t, const struct policy *p, const struct claims *claims,
-	const struct policy_client *client, const struct request *request, struct decision **ret)
+	const struct host_uses *uses, const struct policy_client *client,
+	const struct request *request, struct decision **ret)
 {
 	static const struct claims none = {0};
 	_cleanup_decision_free_ struct decision *d = calloc(1, sizeof(*d));
@@ -156,6 +167,7 @@ int decide(const struct topology *t, const struct policy *p, const struct claims
 		.topology = t,
 		.policy = p,
 		.claims = claims ? claims : &none,
+		.uses = uses,
 		.client = client,
 		.request = request,
 		.decision = d,

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "core/host_use.h"
 #include "core/topology.h"
 #include "policy/policy.h"
 #include "policy/verdict.h"
@@ -82,10 +83,12 @@ struct decision {
 
 /*
  * Returns 0 with a decision, allow or not, or -ENOMEM. The snapshot and the policy must outlive the
- * decision. client->uid 0 bypasses only the Access of [Defaults].
+ * decision. uses NULL: what the host does with the devices is not known yet; then nothing may be
+ * taken on the strength of this decision. client->uid 0 bypasses only the Access of [Defaults].
  */
 int decide(const struct topology *t, const struct policy *p, const struct claims *claims,
-	const struct policy_client *client, const struct request *r, struct decision **ret);
+	const struct host_uses *uses, const struct policy_client *client, const struct request *r,
+	struct decision **ret);
 void decision_free(struct decision *d);
 DEFINE_CLEANUP(struct decision *, decision_free);
 #define _cleanup_decision_free_ _cleanup_(decision_free_cleanup)

@@ -43,6 +43,41 @@ Test(decide, claims)
 	run_table(claim_scenarios);
 }
 
+Test(decide, host_use)
+{
+	run_table(host_use_scenarios);
+}
+
+/* Mount points and the like are for root; the class of a use is for all. */
+Test(decide, details_of_host_use_are_for_root)
+{
+	for (const struct scenario *s = host_use_scenarios; s->name; s++) {
+		struct outcome o;
+
+		scenario_run(s, &o);
+		for (size_t i = 0; s->uid && i < o.decision->findings.n; i++)
+			cr_expect_null(strstr(o.decision->findings.items[i].text, "secret"), "%s",
+				o.decision->findings.items[i].text);
+		outcome_done(&o);
+	}
+}
+
+Test(decide, whom_host_use_concerns)
+{
+	char nvme[] = "nvme", vfio[] = "vfio-pci";
+	struct device d = {.class_code = 0x010802};
+
+	cr_expect_not(host_use_concerns(&d), "no driver");
+	d.driver = vfio;
+	cr_expect_not(host_use_concerns(&d), "a vfio driver");
+	d.driver = nvme;
+	cr_expect(host_use_concerns(&d), "a driver of the host");
+	d = (struct device){.class_code = 0x030000};
+	cr_expect(host_use_concerns(&d), "a display, whoever draws on it");
+	d.driver = vfio;
+	cr_expect_not(host_use_concerns(&d), "a display on a vfio driver");
+}
+
 Test(decide, isolation)
 {
 	run_table(isolation_scenarios);
@@ -64,7 +99,7 @@ static struct decision *decide_on(const struct topology *t, const struct policy 
 	struct request request = {.devices = devices};
 	struct decision *d = NULL;
 
-	cr_assert_eq(decide(t, p, NULL, &client, &request, &d), 0);
+	cr_assert_eq(decide(t, p, NULL, NULL, &client, &request, &d), 0);
 	return d;
 }
 

@@ -88,7 +88,7 @@ static struct decision *ask(struct game *g, const struct topology *t, uid_t uid,
 	struct policy_client client = {.uid = uid};
 	struct decision *d = NULL;
 
-	cr_assert_eq(decide(t, g->policy, &g->claims, &client, request, &d), 0);
+	cr_assert_eq(decide(t, g->policy, &g->claims, NULL, &client, request, &d), 0);
 	return d;
 }
 

@@ -9,6 +9,8 @@
 #include "machine.h"
 #include "scenario.h"
 
+#define USES_MAX 8
+
 static const char *const kinds[] = {
 	[CLAIM_LEASED] = "leased",
 	[CLAIM_RESERVED] = "reserved",
@@ -51,6 +53,33 @@ static struct claim parse_claim(char *word)
 	return claim;
 }
 
+static struct host_use_facts *find_facts(struct host_use_facts **items, size_t *n,
+	const char *address)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (streq(items[i]->address, address))
+			return items[i];
+	cr_assert_lt(*n, USES_MAX);
+	cr_assert_eq(host_use_facts_new(address, &items[*n]), 0);
+	return items[(*n)++];
+}
+
+static void parse_uses(const char *text, struct host_use_facts **items, size_t *n)
+{
+	_cleanup_strv_free_ char **words = NULL;
+
+	cr_assert_eq(strv_split(&words, text), 0);
+	for (char **word = words; *word; word++) {
+		struct host_use_facts *f = find_facts(items, n, strtok(*word, ","));
+		const char *class = strtok(NULL, ","), *detail = strtok(NULL, ",");
+
+		if (streq(class, "none"))
+			continue;
+		cr_assert(detail && host_use_class_from_string(class) >= 0);
+		cr_assert_eq(host_use_add(f, host_use_class_from_string(class), "%s", detail), 0);
+	}
+}
+
 void scenario_run(const struct scenario *s, struct outcome *ret)
 {
 	_cleanup_strv_free_ char **claim_words = NULL, **devices = NULL;
@@ -58,6 +87,8 @@ void scenario_run(const struct scenario *s, struct outcome *ret)
 	struct claims claims = {items, 0, count_leases, count_devices, (void *)s};
 	struct policy_client client = {.uid = s->uid};
 	struct request request = s->request;
+	struct host_use_facts *facts[USES_MAX];
+	struct host_uses uses = {facts, 0};
 
 	*ret = (struct outcome){0};
 	cr_assert_eq(strv_split(&claim_words, s->claims ? s->claims : ""), 0);
@@ -68,8 +99,12 @@ void scenario_run(const struct scenario *s, struct outcome *ret)
 	request.devices = devices;
 	ret->topology = machine_new(s->machine);
 	ret->policy = machine_policy(s->policy ? s->policy : ALLOW_ALL);
-	cr_assert_eq(decide(ret->topology, ret->policy, &claims, &client, &request,
-			     &ret->decision), 0);
+	if (s->uses)
+		parse_uses(s->uses, facts, &uses.n);
+	cr_assert_eq(decide(ret->topology, ret->policy, &claims, s->uses ? &uses : NULL, &client,
+			     &request, &ret->decision), 0);
+	for (size_t i = 0; i < uses.n; i++)
+		host_use_facts_free(facts[i]);
 }
 
 void outcome_done(struct outcome *o)

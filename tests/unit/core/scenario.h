@@ -12,6 +12,7 @@ struct scenario {
 	const char *devices;  /* blank separated; NULL: no list at all */
 	struct request request;
 	const char *claims;   /* "ADDRESS,KIND,LEASE,UID ...": LEASE - for none */
+	const char *uses;     /* "ADDRESS,CLASS,DETAIL ...", CLASS none: idle; NULL: not gathered */
 	unsigned held_leases, held_devices;
 
 	enum verdict verdict;
@@ -38,6 +39,6 @@ void scenario_check(const struct scenario *s, const struct outcome *o);
 
 /* The tables. */
 extern const struct scenario request_scenarios[], access_scenarios[], choice_scenarios[],
-	claim_scenarios[], isolation_scenarios[], reset_scenarios[], sriov_scenarios[];
+	claim_scenarios[], host_use_scenarios[], isolation_scenarios[], reset_scenarios[], sriov_scenarios[];
 /* All of them, each ended by an entry without name; NULL at the end. */
 extern const struct scenario *const all_scenarios[];

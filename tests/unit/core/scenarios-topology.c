@@ -158,5 +158,5 @@ const struct scenario sriov_scenarios[] = {
 
 const struct scenario *const all_scenarios[] = {
 	request_scenarios, access_scenarios, choice_scenarios, claim_scenarios,
-	isolation_scenarios, reset_scenarios, sriov_scenarios, NULL,
+	host_use_scenarios, isolation_scenarios, reset_scenarios, sriov_scenarios, NULL,
 };

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the host does with a device, as facts, and what is decided on them. */
+#include "machine.h"
+#include "scenario.h"
+
+#define DENY .verdict = VERDICT_DENY, .refusal = REFUSAL_IN_USE
+#define ALLOW .verdict = VERDICT_ALLOW
+#define PERMITTED RULE("HostUse=allow")
+
+#define IN_USE(class) \
+	{"a device with the use " class, .uid = 1000, .devices = SINGLE, \
+		.uses = SINGLE "," class ",secret", DENY, .refusals = "host-use." class, \
+		.also = "host-use.driver"}
+
+const struct scenario host_use_scenarios[] = {
+	{"not gathered yet", .uid = 1000, .devices = SINGLE, ALLOW, .also = "host-use.driver",
+		.says = "will be unbound from nvme"},
+	{"an idle disk", .uid = 1000, .devices = SINGLE, .uses = SINGLE ",none", ALLOW,
+		.also = "host-use.driver", .says = "is not in use and will be unbound from nvme"},
+	IN_USE("mounted"),
+	IN_USE("swap"),
+	IN_USE("holder"),
+	IN_USE("open"),
+	IN_USE("interface"),
+	IN_USE("route"),
+	IN_USE("master"),
+	IN_USE("display"),
+	IN_USE("console"),
+	IN_USE("unknown-users"),
+	{"each class once, in its order", .uid = 1000, .devices = SINGLE,
+		.uses = SINGLE ",open,secret1 " SINGLE ",mounted,secret2 " SINGLE ",open,secret3",
+		DENY, .refusals = "host-use.mounted host-use.open"},
+	{"root is told where", .uid = 0, .devices = SINGLE,
+		.uses = SINGLE ",mounted,/srv " SINGLE ",mounted,/home", DENY,
+		.refusals = "host-use.mounted",
+		.says = "a mounted file system is on it: /srv, /home"},
+	{"but not without end", .uid = 0, .devices = SINGLE,
+		.uses = SINGLE ",mounted,/a " SINGLE ",mounted,/b " SINGLE ",mounted,/c "
+			SINGLE ",mounted,/d " SINGLE ",mounted,/e " SINGLE ",mounted,/f",
+		DENY, .refusals = "host-use.mounted", .says = ": /a, /b, /c, /d and 2 more"},
+	{"and nothing that is not printable", .uid = 0, .devices = SINGLE,
+		.uses = SINGLE ",mounted,/a\033[31m", DENY, .refusals = "host-use.mounted",
+		.says = ": /a\\x1b[31m"},
+	{"what a rule permits", .policy = PERMITTED, .uid = 1000, .devices = SINGLE,
+		.uses = SINGLE ",mounted,secret " SINGLE ",open,secret", ALLOW,
+		.also = "host-use.mounted host-use.open",
+		.says = "a mounted file system is on it; its rule permits to take it all the same"},
+	{"root needs that rule, too", .uid = 0, .policy = "", .devices = SINGLE,
+		.uses = SINGLE ",swap,/dev/nvme0n1p3", DENY, .refusals = "host-use.swap"},
+	{"by the rule of its own device",
+		.policy = "[Rule a]\nDevice=" SINGLE "\nAccess=allow\nHostUse=allow\n"
+			"[Rule b]\nAccess=allow\n",
+		.uid = 1000, .devices = SINGLE " " CONV_E1000 " " CONV_EDU,
+		.uses = SINGLE ",mounted,secret " CONV_E1000 ",interface,secret", DENY,
+		.refusals = "host-use.interface"},
+	{"the use of another device", .uid = 1000, .devices = SINGLE,
+		.uses = PF ",mounted,secret " SINGLE ",none", ALLOW},
+	{"facts that the device has outlived", .machine = SINGLE "=vfio-pci", .uid = 1000,
+		.devices = SINGLE, .uses = SINGLE ",mounted,secret", ALLOW,
+		.also = "host-use.idle"},
+	{0},
+};
