@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a request to a lease. Each step ends before the next begins, and what is saved comes before
- * what it is about:
+ * From the claim to a lease; what comes before it is in inquiry.c. Each step ends before the next
+ * begins, and what is saved comes before what it is about:
  *
- *   decide, claim -> gather facts -> state file -> intent on disk -> change the kernel
+ *   claim -> gather facts -> state file -> intent on disk -> change the kernel
  *   -> hold, fd store -> state file -> grant on disk -> reply
  *
  * A failure at any step takes back the steps before it and answers the call.
@@ -19,93 +19,6 @@
 
 #define GATHER_LIMIT_USEC (5 * 1000000ULL)
 #define TAKE_LIMIT_USEC (30 * 1000000ULL)
-/* The machine may change between the snapshot and the facts, but not for ever. */
-#define DECISIONS_MAX 3
-
-/* --- the decision --- */
-
-static int run_decide(struct manager *m, const struct peer *peer, uid_t uid,
-	const struct request *request, struct decision **ret)
-{
-	_cleanup_free_ struct claim *items = NULL;
-	struct policy_client client = {uid, peer->gids, peer->n_gids, peer->unit};
-	struct claims claims;
-	int r = lease_claims(m, &claims, &items);
-
-	if (r < 0)
-		return r;
-	/* The groups and the unit are those of root's own process, not of whom it asks for. */
-	if (uid != peer->uid) {
-		client.n_gids = 0;
-		client.unit = NULL;
-	}
-	return decide(m->topology, m->policy, &claims, NULL, &client, request, ret);
-}
-
-/* The uid that the policy is asked about; -EACCES with the call answered when not allowed. */
-static int effective_uid(const struct peer *peer, const struct bus_request *r, uid_t *ret)
-{
-	if (r->has_for_uid && peer->uid != 0 && r->for_uid != peer->uid)
-		return -EACCES;
-	*ret = r->has_for_uid ? r->for_uid : peer->uid;
-	return 0;
-}
-
-static const char *only_root = "Only root may ask on behalf of another user (option for-uid)";
-
-void lease_explain(void *userdata, struct peer **peer, struct bus_request *request,
-	struct bus_call *call)
-{
-	_cleanup_decision_free_ struct decision *d = NULL;
-	struct manager *m = userdata;
-	uid_t uid;
-	int r = effective_uid(*peer, request, &uid);
-
-	if (r < 0) {
-		bus_reply_errno(call, r, "%s", only_root);
-		return;
-	}
-	r = run_decide(m, *peer, uid, &request->request, &d);
-	if (r < 0)
-		bus_reply_errno(call, r, "The request could not be decided: %s",
-			errno_name(-r));
-	else
-		bus_reply_explained(call, d);
-}
-
-/* --- refusal --- */
-
-static json_t *refusal_record(struct manager *m, const struct peer *peer, uid_t uid,
-	const struct bus_request *request, const struct decision *d)
-{
-	json_t *r = record_event("lease.refused"), *devices = json_array(), *codes = json_array();
-
-	for (char **s = request->request.devices; *s; s++) {
-		_cleanup_free_ char *safe = escape_text(*s, ADDRESS_MAX);
-
-		json_array_append_new(devices, json_pack("{s:s}", "address", safe ? safe : ""));
-	}
-	for (size_t i = 0; i < d->findings.n; i++)
-		if (d->findings.items[i].severity == SEVERITY_REFUSE)
-			json_array_append_new(codes,
-				json_pack("{s:s, s:s, s:s}", "device", d->findings.items[i].device,
-					"code", d->findings.items[i].code, "text",
-					d->findings.items[i].text));
-	json_object_set_new(r, "devices", devices);
-	json_object_set_new(r, "verdict", json_string(verdict_to_string(d->verdict)));
-	json_object_set_new(r, "findings", codes);
-	json_object_set_new(r, "caller", record_caller(peer, uid, request->label));
-	json_object_set_new(r, "uid", json_integer(uid));
-	json_object_set_new(r, "policy-sha256", json_string(m->policy_sha256));
-	return r;
-}
-
-static void refuse(struct manager *m, const struct peer *peer, uid_t uid,
-	const struct bus_request *request, const struct decision *d, struct bus_call *call)
-{
-	(void)record_append(m, refusal_record(m, peer, uid, request, d), NULL, NULL);
-	bus_reply_refused(call, d);
-}
 
 /* --- failure after the claim --- */
 
@@ -362,8 +275,6 @@ static bool facts_hold(const struct lease *l)
 	return true;
 }
 
-static void decide_again(struct lease *l);
-
 static void on_gathered(void *arg, int result)
 {
 	struct lease *l = arg;
@@ -378,7 +289,7 @@ static void on_gathered(void *arg, int result)
 	same = facts_hold(l);
 	lease_refresh_facts(l);
 	if (!same) {
-		decide_again(l);
+		inquiry_again(l);
 		return;
 	}
 	r = lease_save(l, LEASE_PREPARING);
@@ -403,71 +314,16 @@ static void gather(struct lease *l)
 		fail_kernel(l, r);
 }
 
-/* Decides and claims; answers the call when that is the end of it. Owns call; the quota's charge
- * for an outstanding request passes to the lease. */
-static void begin(struct manager *m, struct peer **peer, struct bus_request *request, uid_t uid,
-	unsigned decisions, struct bus_call *call)
+int lease_begin(struct inquiry *i, const struct decision *d)
 {
-	_cleanup_decision_free_ struct decision *d = NULL;
-	uid_t charged = (*peer)->uid;
 	struct lease *l;
-	int r = run_decide(m, *peer, uid, &request->request, &d);
+	int r = lease_new(i->manager, d, &i->peer, &i->request, i->uid, &l);
 
-	if (r >= 0 && d->verdict != VERDICT_ALLOW) {
-		refuse(m, *peer, uid, request, d, call);
-		quota_end(m->quota, charged);
-		return;
-	}
-	if (r >= 0)
-		r = lease_new(m, d, peer, request, uid, &l);
-	if (r < 0) {
-		quota_end(m->quota, charged);
-		bus_reply_errno(call, r, "The request could not be taken in: %s",
-			errno_name(-r));
-		return;
-	}
-	l->acquire_call = call;
-	l->decisions = decisions + 1;
+	if (r < 0)
+		return r;
+	l->acquire_call = TAKE_PTR(i->call);
+	l->rounds = i->rounds;
 	lease_tell(l);
 	gather(l);
-}
-
-static void decide_again(struct lease *l)
-{
-	struct manager *m = l->manager;
-	_cleanup_(peer_free_cleanup) struct peer *peer = TAKE_PTR(l->peer);
-	_cleanup_(bus_request_done) struct bus_request request = l->request;
-	struct bus_call *call = TAKE_PTR(l->acquire_call);
-	unsigned decisions = l->decisions;
-	uid_t uid = l->uid, charged = peer->uid;
-
-	l->request = (struct bus_request){0};
-	lease_drop(l);
-	if (decisions < DECISIONS_MAX) {
-		begin(m, &peer, &request, uid, decisions, call);
-	} else {
-		quota_end(m->quota, charged);
-		bus_reply_errno(call, -EBUSY,
-			"%s: it or the policy changes all the time; try again when that is over",
-			request.request.devices[0]);
-	}
-}
-
-void lease_acquire(void *userdata, struct peer **peer, struct bus_request *request,
-	struct bus_call *call)
-{
-	struct manager *m = userdata;
-	uid_t uid;
-	int r = effective_uid(*peer, request, &uid);
-
-	if (r < 0) {
-		bus_reply_errno(call, r, "%s", only_root);
-		return;
-	}
-	r = quota_begin(m->quota, (*peer)->uid, now_usec(CLOCK_MONOTONIC));
-	if (r < 0)
-		bus_reply_errno(call, r,
-			"Too many requests of this user wait already; let them end first");
-	else
-		begin(m, peer, request, uid, 0, call);
+	return 0;
 }

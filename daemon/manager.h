@@ -60,7 +60,7 @@ struct lease {
 	char *policy_sha256;       /* the policy it was granted under */
 	uint64_t since;            /* CLOCK_REALTIME, microseconds */
 	uint64_t started;          /* CLOCK_MONOTONIC, microseconds: begin of the request or release */
-	unsigned decisions;        /* how often the request was decided anew */
+	unsigned rounds;           /* of the inquiry that it came from */
 	struct plan *plan;
 
 	int hold_read, hold_write;
@@ -81,6 +81,20 @@ struct lease {
 	struct bus_call *reset_call;
 	struct bus_lease_device *view; /* what the bus was shown last */
 	bool reset_hot;
+};
+
+/*
+ * An Acquire or Explain that has no lease yet. It owns the peer, the request, the call and the
+ * charge for one outstanding request; all but the inquiry itself pass on to the lease.
+ */
+struct inquiry {
+	struct manager *manager;
+	struct peer *peer;
+	struct bus_request request;
+	struct bus_call *call;
+	uid_t uid;       /* whom the policy is asked about: the peer's, or for-uid */
+	bool explain;    /* the decision is the answer */
+	unsigned rounds; /* how often it was taken back from a lease */
 };
 
 struct manager {
@@ -180,12 +194,19 @@ void lease_unstore_fds(struct lease *l);
 /* Calls then(l) when the service manager has taken the fds in; at once without one. */
 int lease_when_stored(struct lease *l, void (*then)(struct lease *l));
 
-/* --- acquire.c, release.c, restore.c --- */
+/* --- inquiry.c: from a request to the decision --- */
 /* Handlers of the bus: userdata is the manager. */
-void lease_acquire(void *userdata, struct peer **peer, struct bus_request *request,
+void inquiry_acquire(void *userdata, struct peer **peer, struct bus_request *request,
 	struct bus_call *call);
-void lease_explain(void *userdata, struct peer **peer, struct bus_request *request,
+void inquiry_explain(void *userdata, struct peer **peer, struct bus_request *request,
 	struct bus_call *call);
+/* Drops a lease whose devices were not touched yet, and decides its request anew. */
+void inquiry_again(struct lease *l);
+
+/* --- acquire.c, release.c, restore.c --- */
+/* Makes the lease that was decided on, which takes over what the inquiry owns. On failure the
+ * inquiry keeps it, and the call is not answered. */
+int lease_begin(struct inquiry *i, const struct decision *d);
 /* Watches the hold: the lease ends when it hangs up. */
 int lease_watch_hold(struct lease *l);
 /* Begins the end, or notes that it has to begin; call, if any, is answered at the end. */

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From a request to the decision, for Acquire and for Explain alike.
+ *
+ * An inquiry decides on what is known, does the first thing that is still missing, and decides
+ * again: nothing that was decided before a wait counts after it. A refusal ends it at once, and
+ * when nothing is missing the decision is carried out in the same turn of the loop, so that it is
+ * true when its lease claims the devices.
+ */
+#include <errno.h>
+
+#include "base/text.h"
+#include "manager.h"
+
+/* The machine may change between the snapshot and the facts, but not for ever. */
+#define ROUNDS_MAX 2
+
+static const char *only_root = "Only root may ask on behalf of another user (option for-uid)";
+
+/* Its call is answered by now, or passed on together with the charge. */
+static void inquiry_free(struct inquiry *i)
+{
+	if (i->peer)
+		quota_end(i->manager->quota, i->peer->uid);
+	peer_free(i->peer);
+	bus_request_done(&i->request);
+	free(i);
+}
+
+/* --- the ends --- */
+
+static void fail(struct inquiry *i, int error, const char *what)
+{
+	bus_reply_errno(TAKE_PTR(i->call), error, "%s: %s", what, errno_name(-error));
+	inquiry_free(i);
+}
+
+static json_t *refusal_record(const struct inquiry *i, const struct decision *d)
+{
+	json_t *r = record_event("lease.refused"), *devices = json_array(), *codes = json_array();
+
+	for (char **s = i->request.request.devices; *s; s++) {
+		_cleanup_free_ char *safe = escape_text(*s, ADDRESS_MAX);
+
+		json_array_append_new(devices, json_pack("{s:s}", "address", safe ? safe : ""));
+	}
+	for (size_t k = 0; k < d->findings.n; k++)
+		if (d->findings.items[k].severity == SEVERITY_REFUSE)
+			json_array_append_new(codes,
+				json_pack("{s:s, s:s, s:s}", "device", d->findings.items[k].device,
+					"code", d->findings.items[k].code, "text",
+					d->findings.items[k].text));
+	json_object_set_new(r, "devices", devices);
+	json_object_set_new(r, "verdict", json_string(verdict_to_string(d->verdict)));
+	json_object_set_new(r, "findings", codes);
+	json_object_set_new(r, "caller", record_caller(i->peer, i->uid, i->request.label));
+	json_object_set_new(r, "uid", json_integer(i->uid));
+	json_object_set_new(r, "policy-sha256", json_string(i->manager->policy_sha256));
+	return r;
+}
+
+static void refuse(struct inquiry *i, const struct decision *d)
+{
+	(void)record_append(i->manager, refusal_record(i, d), NULL, NULL);
+	bus_reply_refused(TAKE_PTR(i->call), d);
+	inquiry_free(i);
+}
+
+static void explain(struct inquiry *i, const struct decision *d)
+{
+	bus_reply_explained(TAKE_PTR(i->call), d);
+	inquiry_free(i);
+}
+
+static void grant(struct inquiry *i, const struct decision *d)
+{
+	int r = lease_begin(i, d);
+
+	if (r < 0)
+		fail(i, r, "The request could not be taken in");
+	else
+		inquiry_free(i);
+}
+
+/* --- the way there --- */
+
+static int run_decide(const struct inquiry *i, struct decision **ret)
+{
+	_cleanup_free_ struct claim *items = NULL;
+	const struct manager *m = i->manager;
+	struct policy_client client = {i->uid, i->peer->gids, i->peer->n_gids, i->peer->unit};
+	struct claims claims;
+	int r = lease_claims(i->manager, &claims, &items);
+
+	if (r < 0)
+		return r;
+	/* The groups and the unit are those of root's own process, not of whom it asks for. */
+	if (i->uid != i->peer->uid) {
+		client.n_gids = 0;
+		client.unit = NULL;
+	}
+	return decide(m->topology, m->policy, &claims, NULL, &client, &i->request.request, ret);
+}
+
+/* One turn: a step that has to wait keeps i, and calls this again when it has ended. */
+static void proceed(struct inquiry *i)
+{
+	_cleanup_decision_free_ struct decision *d = NULL;
+	int r = run_decide(i, &d);
+
+	if (r < 0)
+		fail(i, r, "The request could not be decided");
+	else if (i->explain)
+		explain(i, d);
+	else if (d->verdict != VERDICT_ALLOW)
+		refuse(i, d);
+	else
+		grant(i, d);
+}
+
+/* --- the beginnings --- */
+
+/* The uid that the policy is asked about; -EACCES when not allowed. */
+static int effective_uid(const struct peer *peer, const struct bus_request *r, uid_t *ret)
+{
+	if (r->has_for_uid && peer->uid != 0 && r->for_uid != peer->uid)
+		return -EACCES;
+	*ret = r->has_for_uid ? r->for_uid : peer->uid;
+	return 0;
+}
+
+/* Charges before it allocates; -EDQUOT, -EUSERS, -ENOMEM. */
+static int inquiry_new(struct manager *m, struct peer **peer, struct bus_request *request,
+	struct inquiry **ret)
+{
+	struct inquiry *i;
+	int r = quota_begin(m->quota, (*peer)->uid, now_usec(CLOCK_MONOTONIC));
+
+	if (r < 0)
+		return r;
+	i = calloc(1, sizeof(*i));
+	if (!i) {
+		quota_end(m->quota, (*peer)->uid);
+		return -ENOMEM;
+	}
+	i->manager = m;
+	i->peer = TAKE_PTR(*peer);
+	i->request = *request;
+	*request = (struct bus_request){0};
+	*ret = i;
+	return 0;
+}
+
+static void begin(struct manager *m, struct peer **peer, struct bus_request *request, bool explain,
+	struct bus_call *call)
+{
+	struct inquiry *i;
+	uid_t uid;
+	int r = effective_uid(*peer, request, &uid);
+
+	if (r < 0) {
+		bus_reply_errno(call, r, "%s", only_root);
+		return;
+	}
+	r = inquiry_new(m, peer, request, &i);
+	if (r == -ENOMEM) {
+		bus_reply_errno(call, r, "Out of memory");
+		return;
+	}
+	if (r < 0) {
+		bus_reply_errno(call, r,
+			"Too many requests of this user wait already; let them end first");
+		return;
+	}
+	i->call = call;
+	i->uid = uid;
+	i->explain = explain;
+	proceed(i);
+}
+
+void inquiry_acquire(void *userdata, struct peer **peer, struct bus_request *request,
+	struct bus_call *call)
+{
+	begin(userdata, peer, request, false, call);
+}
+
+void inquiry_explain(void *userdata, struct peer **peer, struct bus_request *request,
+	struct bus_call *call)
+{
+	begin(userdata, peer, request, true, call);
+}
+
+void inquiry_again(struct lease *l)
+{
+	struct inquiry *i = calloc(1, sizeof(*i));
+
+	if (!i) {
+		bus_reply_errno(TAKE_PTR(l->acquire_call), -ENOMEM, "Out of memory");
+		quota_end(l->manager->quota, l->peer->uid);
+		lease_drop(l);
+		return;
+	}
+	*i = (struct inquiry){
+		.manager = l->manager,
+		.peer = TAKE_PTR(l->peer),
+		.request = l->request,
+		.call = TAKE_PTR(l->acquire_call),
+		.uid = l->uid,
+		.rounds = l->rounds + 1,
+	};
+	l->request = (struct bus_request){0};
+	lease_drop(l);
+	if (i->rounds <= ROUNDS_MAX) {
+		proceed(i);
+		return;
+	}
+	bus_reply_errno(TAKE_PTR(i->call), -EBUSY,
+		"%s: it or the policy changes all the time; try again when that is over",
+		i->request.request.devices[0]);
+	inquiry_free(i);
+}
