@@ -62,6 +62,14 @@ struct rule_match {
 	uint32_t name_hash;
 };
 
+#define KEYS_MAX 32 /* at least as many as there are in policy_keys */
+
+/* Where a value was written. */
+struct origin {
+	const char *file; /* NULL: built in */
+	unsigned line;
+};
+
 struct policy {
 	struct policy_rule *rules;
 	struct rule_match *matches; /* of the rule with the same index */
@@ -69,6 +77,9 @@ struct policy {
 	struct condition *conditions;
 	size_t n_conditions, conditions_space;
 	struct policy_rule defaults;
+	/* By index in policy_keys; only `policy show` looks here. A line of 0: not in the rule. */
+	unsigned (*lines)[KEYS_MAX]; /* of the rule with the same index, in the rule's file */
+	struct origin default_origins[KEYS_MAX];
 	char **files; /* names that rules borrow */
 	size_t n_files;
 	char *text;

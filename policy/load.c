@@ -32,6 +32,7 @@ void policy_free(struct policy *p)
 		free(p->conditions[i].text);
 	free(p->rules);
 	free(p->matches);
+	free(p->lines);
 	free(p->conditions);
 	strv_free(p->files);
 	free(p->text);
@@ -159,6 +160,11 @@ int policy_new_deny_all(struct policy **ret)
 const char *policy_text(const struct policy *p)
 {
 	return p->text;
+}
+
+char *const *policy_files(const struct policy *p)
+{
+	return p->files;
 }
 
 size_t policy_n_rules(const struct policy *p)

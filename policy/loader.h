@@ -9,8 +9,6 @@
 #include "policy/internal.h"
 #include "policy/keys.h"
 
-#define KEYS_MAX 32
-
 enum section {
 	SECTION_NONE, /* before the first header */
 	SECTION_SKIP, /* behind a header that is wrong: its keys are not judged */

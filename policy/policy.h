@@ -140,5 +140,22 @@ const char *policy_text(const struct policy *p);
 size_t policy_n_rules(const struct policy *p);
 const struct policy_rule *policy_rule_at(const struct policy *p, size_t i);
 const struct policy_rule *policy_defaults(const struct policy *p);
+/* The files in the order in which they were read, masked ones left out. Owned by the policy. */
+char *const *policy_files(const struct policy *p);
+
+/* One value of the effective policy. */
+struct policy_item {
+	const struct policy_rule *rule; /* or policy_defaults() */
+	const char *key, *value;        /* a list is joined with blanks; live for the call */
+	const char *file;               /* where it was written, or "built-in" */
+	unsigned line;                  /* 0: built in; of a key given several times, the first */
+	bool inherited;                 /* a rule has it from [Defaults] */
+};
+typedef int (*policy_item_fn)(const struct policy_item *item, void *userdata);
+/* Section by section. Ends early with what fn returns below 0, or -ENOMEM. */
+int policy_each_item(const struct policy *p, policy_item_fn fn, void *userdata);
+/* Appends "KEY=VALUE\n" in lines of at most width bytes, where the words allow it. */
+struct text;
+void policy_item_wrap(struct text *t, const struct policy_item *item, size_t width);
 /* The effective policy as an INI text, for `policy show`; NULL when out of memory. */
 char *policy_to_text(const struct policy *p);

@@ -39,6 +39,16 @@ static int compare_conditions(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+static void end_defaults(struct loader *l)
+{
+	struct policy *p = l->policy;
+
+	policy_terms_copy(&p->defaults.terms, &l->terms, l->given);
+	for (size_t i = 0; i < policy_keys_n; i++)
+		if (l->first_line[i] > 0)
+			p->default_origins[i] = (struct origin){l->file, l->first_line[i]};
+}
+
 /* What can only be said when the whole section is known. */
 static int end_section(struct loader *l)
 {
@@ -49,7 +59,7 @@ static int end_section(struct loader *l)
 
 	l->section = SECTION_NONE;
 	if (section == SECTION_DEFAULTS)
-		policy_terms_copy(&p->defaults.terms, &l->terms, l->given);
+		end_defaults(l);
 	if (section != SECTION_RULE)
 		return 0;
 	m = &p->matches[p->n_rules - 1];
@@ -58,6 +68,7 @@ static int end_section(struct loader *l)
 	if (m->n > 0)
 		qsort(p->conditions + m->first, m->n, sizeof(*p->conditions), compare_conditions);
 	m->own_terms = l->given;
+	memcpy(p->lines[p->n_rules - 1], l->first_line, sizeof(*p->lines));
 	rule->terms = l->terms;
 	rule->names_device = m->keys & 1U << MATCH_DEVICE;
 	if (l->unit.line > 0 && !(m->keys & 1U << MATCH_USER))
@@ -72,6 +83,7 @@ static int grow_rules(struct policy *p)
 	size_t space = p->rules_space ? p->rules_space * 2 : 16;
 	struct policy_rule *rules;
 	struct rule_match *matches;
+	unsigned (*lines)[KEYS_MAX];
 
 	if (p->n_rules < p->rules_space)
 		return 0;
@@ -83,6 +95,10 @@ static int grow_rules(struct policy *p)
 	if (!matches)
 		return -ENOMEM;
 	p->matches = matches;
+	lines = realloc(p->lines, space * sizeof(*lines));
+	if (!lines)
+		return -ENOMEM;
+	p->lines = lines;
 	p->rules_space = space;
 	return 0;
 }

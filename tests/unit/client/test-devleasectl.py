@@ -419,12 +419,47 @@ class WithoutDaemon(Case):
         self.assertRegex(self.away("policy", "check", bad, status=1).stderr,
                          r"bad\.conf:3:\d+: error: ")
         self.away("policy", "check", "/nonexistent.conf", status=1)
+        warned = self.write("warned.conf", "[Rule a]\n[Rule b]\n")
+        self.assertIn(":2:1: warning: rule 'b' can never match",
+                      self.away("policy", "check", warned).stderr)
+
+    def test_policy_check_as_json(self):
+        bad = self.write("bad.conf", "[Rule lab]\nUser=root\nAccess=perhaps\n")
+        told = self.away("policy", "check", "--json=short", bad, status=1)
+        self.assertEqual(told.stderr, "")
+        [problem] = json.loads(told.stdout)
+        self.assertEqual((problem["File"], problem["Line"], problem["Column"],
+                          problem["Severity"]), (bad, 3, 8, "error"))
+        good = self.write("good.conf", "[Rule lab]\nUser=root\n")
+        self.assertEqual(self.away("policy", "check", "--json=short", good).stdout, "[]\n")
 
     def test_policy_of_a_root(self):
         self.write("etc/devlease/policy.d/50-a.conf", "[Rule lab]\nUser=root\nAccess=allow\n")
         root = "--root=" + self.directory.name
         self.assertEqual(self.away("policy", "check", root).stdout, "OK: 1 rule\n")
-        self.assertIn("[Rule lab]", self.away("policy", "show", root).stdout)
+        self.write("usr/lib/devlease/policy.d/00-b.conf", "[Defaults]\nBackend=legacy\n")
+        self.write("usr/lib/devlease/policy.d/50-a.conf", "[Rule masked]\n")
+        self.write("usr/lib/devlease/policy.d/60-c.conf", "[Rule away]\n")
+        os.symlink("/dev/null", self.directory.name + "/etc/devlease/policy.d/60-c.conf")
+        shown = self.away("policy", "show", root).stdout
+        self.assertLess(max(map(len, shown.splitlines())), 80)
+        self.assertEqual(shown.splitlines()[:2], ["# /usr/lib/devlease/policy.d/00-b.conf",
+                                                  "# /etc/devlease/policy.d/50-a.conf"])
+        self.assertNotIn("# /", self.away("policy", "show", "--no-legend", root).stdout)
+        for line in ("[Rule lab]                              # 50-a.conf:1",
+                     "User=root                               # 50-a.conf:2",
+                     "Backend=legacy                          # 00-b.conf:2",
+                     "Isolation=group                         # built-in"):
+            self.assertIn(line + "\n", shown)
+        self.assertNotIn("masked", shown)
+        self.assertNotIn("away", shown)
+        told = self.away("policy", "show", "--json=short", root).stdout
+        values = {(v["Section"], v["Key"]): v for v in json.loads(told)}
+        self.assertEqual(values["Rule lab", "Backend"], {
+            "Section": "Rule lab", "Key": "Backend", "Value": "legacy", "Line": 2,
+            "File": "/usr/lib/devlease/policy.d/00-b.conf", "Inherited": True})
+        self.assertEqual(values["Rule lab", "Access"]["Value"], "allow")
+        self.assertFalse(values["Rule lab", "Access"]["Inherited"])
 
     def journal(self):
         """A journal of three records, chained as the design says."""

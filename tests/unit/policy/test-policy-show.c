@@ -111,3 +111,48 @@ Test(policy_show, text_of_all_files)
 
 	cr_assert_str_eq(policy_text(p), "# test.conf\n[Defaults]\nAccess=deny # \xc3\xa9\n");
 }
+
+static int note_place(const struct policy_item *item, void *userdata)
+{
+	struct text *t = userdata;
+
+	if (streq(item->key, "Access") || streq(item->key, "MaxLeases") || streq(item->key, "Id"))
+		text_appendf(t, "%s %s=%s %s:%u%s\n", item->rule->name, item->key, item->value,
+			item->file, item->line, item->inherited ? " inherited" : "");
+	return 0;
+}
+
+Test(policy_show, each_value_with_its_place)
+{
+	_cleanup_policy_free_ struct policy *p = parse_ok(
+		"[Rule a]\nId=8086:10d3\nId=8086:10c9\n"
+		"[Defaults]\nAccess=ask\nMaxLeases=3\n"
+		"[Rule b]\nAccess=allow\n"
+		"[Defaults]\nMaxLeases=7\n");
+	_cleanup_text_ struct text t = {0};
+
+	cr_assert_eq(policy_each_item(p, note_place, &t), 0);
+	cr_assert_str_eq(t.data,
+		" Access=ask test.conf:5\n"
+		" MaxLeases=7 test.conf:10\n"
+		"a Id=8086:10d3 8086:10c9 test.conf:2\n"
+		"a Access=ask test.conf:5 inherited\n"
+		"a MaxLeases=7 test.conf:10 inherited\n"
+		"b Access=allow test.conf:8\n"
+		"b MaxLeases=7 test.conf:10 inherited\n");
+}
+
+static int stop_at_once(const struct policy_item *item, void *userdata)
+{
+	++*(int *)userdata;
+	return -1;
+}
+
+Test(policy_show, ends_when_told)
+{
+	_cleanup_policy_free_ struct policy *p = parse_ok("[Rule a]\n");
+	int calls = 0;
+
+	cr_assert_eq(policy_each_item(p, stop_at_once, &calls), -1);
+	cr_assert_eq(calls, 1);
+}
