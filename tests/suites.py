@@ -150,6 +150,7 @@ def main(mode):
 			suites += [
 				vm("main job", kernel, "main-job"),
 				vm("reset sets", kernel, "reset-sets"),
+				vm("requirements", kernel, "requirements", TIMEOUT="480"),
 				vm("holders", kernel, "holders"),
 				vm("faults", kernel, "faults"),
 				vm("cycles", kernel, "cycles", **long),

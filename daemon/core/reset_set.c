@@ -155,6 +155,18 @@ static int report_ownership(struct context *c, const struct decided_device *dd, 
 		names);
 }
 
+/* A device that only a bus or slot reset can reset gets one after its lease, whatever was required,
+ * and the kernel makes it only when each member is on a vfio driver: reserved is not enough. */
+static void own_members(struct context *c, const struct device **members, int n)
+{
+	for (int k = 0; k < n; k++) {
+		ssize_t at = context_find(c, members[k]);
+
+		if (at >= 0 && c->decision->devices[at].peer && !members[k]->physical_function)
+			c->decision->devices[at].peer |= peer_role(c, members[k]);
+	}
+}
+
 static int finish_device(struct context *c, struct decided_device *dd)
 {
 	_cleanup_strv_free_ char **addresses = calloc(1, sizeof(char *));
@@ -179,6 +191,8 @@ static int finish_device(struct context *c, struct decided_device *dd)
 	dd->function_reset = resets_alone(dd->device, n);
 	if (dd->peer)
 		return 0;
+	if (owned && possible && !dd->function_reset)
+		own_members(c, members, n);
 	return report_ownership(c, dd, names, possible || dd->function_reset);
 }
 
