@@ -8,7 +8,7 @@ import select
 import subprocess
 import time
 
-from . import Failure
+from . import Failure, say
 from .qemu import PORTS, serial
 
 # A boot that takes longer than this has hung.
@@ -28,6 +28,7 @@ class Outcome:
 		self.began = False
 		self.limit = None
 		self.stalled = False
+		self.crashed = False
 		self.uptime = None
 		self.complaint = None
 
@@ -58,12 +59,17 @@ class Session:
 				os.close(writer)
 			self.pump(readers)
 		finally:
+			ended = self.qemu.poll()
 			self.qemu.kill()
 			complaint = self.qemu.stderr.read().decode(errors="replace").strip()
 			self.qemu.wait()
 			for reader in readers:
 				os.close(reader)
-		if not self.outcome.began and complaint and self.outcome.limit is None:
+		# By a signal of its own: not the command's doing.
+		self.outcome.crashed = ended is not None and ended < 0
+		if self.outcome.crashed:
+			say("QEMU itself crashed: " + complaint.rpartition("\n")[2])
+		elif not self.outcome.began and complaint and self.outcome.limit is None:
 			raise Failure("QEMU did not start: " + complaint)
 		return self.outcome
 
