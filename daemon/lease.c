@@ -254,7 +254,9 @@ int lease_claims(struct manager *m, struct claims *ret, struct claim **ret_items
 		for (size_t i = 0; i < l->assignment->n_devices; i++) {
 			const struct assigned_device *d = &l->assignment->devices[i];
 
-			items[n++] = (struct claim){d->address, claim_of(l, d), l->id, l->uid};
+			/* Requested devices come first in both arrays. */
+			items[n++] = (struct claim){d->address, claim_of(l, d), l->id, l->uid,
+				i < l->n_devices && l->devices[i].exclusive};
 		}
 	for (size_t i = 0; i < m->n_marks; i++)
 		if (!lease_of_device(m, m->marks[i].address))

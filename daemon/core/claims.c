@@ -33,6 +33,27 @@ bool claim_holds(const struct claim *claim)
 	return true;
 }
 
+bool claim_keeps_off(const struct context *c, const struct claim *claim)
+{
+	if (!claim || claim_holds(claim))
+		return false;
+	return claim->kind != CLAIM_SAME_UID || claim->owner != c->client->uid;
+}
+
+const struct device *claims_reset_set_around(const struct context *c, const struct device *d)
+{
+	for (size_t i = 0; i < c->claims->n; i++) {
+		const struct claim *claim = &c->claims->items[i];
+		const struct device *leased = claim->exclusive && claim_holds(claim) ?
+			topology_find(c->topology, claim->address) : NULL;
+
+		if (leased && leased != d && leased->parent && !leased->physical_function &&
+			topology_is_below(c->topology, d, leased->parent))
+			return leased;
+	}
+	return NULL;
+}
+
 /* Whose it is, as far as this caller may know; NULL when out of memory. */
 static char *claim_owner(const struct context *c, const struct claim *claim)
 {
@@ -53,13 +74,23 @@ static int report_taken(struct context *c, const struct device *d, const struct 
 	return report(c, code, d->address, NULL, "%s%s", what, owner);
 }
 
+static int check_reset_set_around(struct context *c, const struct device *d)
+{
+	const struct device *leased = claims_reset_set_around(c, d);
+
+	if (!leased)
+		return 0;
+	return report(c, CODE_BUSY_RESET_SET, d->address, NULL,
+		"is in the reset set of %s, which a lease has for itself", leased->address);
+}
+
 int claims_check(struct context *c, size_t i)
 {
 	const struct decided_device *dd = &c->decision->devices[i];
 	const struct claim *claim = claim_find(c, dd->device);
 
 	if (!claim)
-		return 0;
+		return check_reset_set_around(c, dd->device);
 	switch (claim->kind) {
 	case CLAIM_LEASED:
 		return report_taken(c, dd->device, claim, CODE_BUSY_LEASED, "is leased");
@@ -79,7 +110,7 @@ int claims_check(struct context *c, size_t i)
 		break;
 	}
 	if (claim->owner == c->client->uid && dd->reset_set == RESET_SET_TOLERATE)
-		return 0;
+		return check_reset_set_around(c, dd->device);
 	return report(c, CODE_QUARANTINE_NEVER_RESET, dd->device->address, NULL,
 		"could not be reset after its last lease");
 }

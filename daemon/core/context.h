@@ -50,6 +50,11 @@ int choose_handover(struct context *c);
 /* claims.c */
 const struct claim *claim_find(const struct context *c, const struct device *d);
 bool claim_holds(const struct claim *claim);
+/* No lease has it, and yet this client may not have it reserved. */
+bool claim_keeps_off(const struct context *c, const struct claim *claim);
+/* The device of a lease that requires a reset set for itself in which d is; NULL when none. Only
+ * a device that came after that lease can be in it without being claimed. */
+const struct device *claims_reset_set_around(const struct context *c, const struct device *d);
 int claims_check(struct context *c, size_t i);
 
 /* peers.c: devices that were not requested. where: "in the same IOMMU group 7". */
@@ -61,10 +66,15 @@ int peer_check_idle(struct context *c, size_t i, const struct device *peer, cons
 	const struct peer_codes *codes);
 /* Adds a checked peer, or a role to one, for requested device i. */
 int peer_add(struct context *c, size_t i, const struct device *peer, unsigned role);
-/* The group of a reset peer has to be idle too, or the peer cannot be bound. The members of the
- * reset set itself are left out: they were looked at. */
+/* The group of a peer has to be idle too: the kernel has one owner for the whole of it. */
+struct peer_group {
+	const char *which; /* which peer it is: " of the reset set" */
+	struct peer_codes codes;
+	const struct device **looked_at; /* these are left out; or NULL */
+	int n_looked_at;
+};
 int peer_add_group_of(struct context *c, size_t i, const struct device *peer,
-	const struct device **members, int n_members);
+	const struct peer_group *g);
 
 /* host_use.c: what the host does with requested device i. */
 int host_use_check(struct context *c, size_t i);

@@ -41,6 +41,7 @@ struct claim {
 	enum claim_kind kind;
 	const char *lease; /* id, NULL without lease */
 	uid_t owner;
+	bool exclusive;    /* the lease requires this device's reset set for itself */
 };
 struct claims {
 	const struct claim *items;
@@ -56,6 +57,7 @@ enum peer_role {
 	PEER_GROUP = 1 << 0, /* same IOMMU group: has to stay idle */
 	PEER_RESET = 1 << 1, /* in the reset set under exclusive: goes on the vfio driver */
 	PEER_BIND = 1 << 2,  /* reset peer in another group: bound to the lease's iommufd too */
+	PEER_VF = 1 << 3,    /* VF of a PF in the lease: has to stay idle */
 };
 
 struct decided_device {

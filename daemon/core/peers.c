@@ -47,9 +47,13 @@ int peer_check_idle(struct context *c, size_t i, const struct device *peer, cons
 	const struct claim *claim = claim_find(c, peer);
 	int r;
 
-	if (claim && !(claim->kind == CLAIM_SAME_UID && claim->owner == c->client->uid))
+	if (claim_holds(claim) || claim_keeps_off(c, claim))
 		r = report(c, claim_holds(claim) ? codes->claimed : codes->quarantined, d->address,
 			NULL, "%s %s %s", peer->address, where, claim_state(claim));
+	else if (claims_reset_set_around(c, peer))
+		r = report(c, codes->claimed, d->address, NULL,
+			"%s %s is in a reset set that a lease has for itself", peer->address,
+			where);
 	else if (peer->driver && !device_on_vfio_driver(peer))
 		r = report_in_use(c, i, peer, where, codes->in_use);
 	else
@@ -79,16 +83,11 @@ static bool was_looked_at(const struct device **members, int n, const struct dev
 }
 
 int peer_add_group_of(struct context *c, size_t i, const struct device *peer,
-	const struct device **members, int n_members)
+	const struct peer_group *g)
 {
-	static const struct peer_codes codes = {
-		.in_use = CODE_RESET_SET_GROUP_IN_USE,
-		.claimed = CODE_RESET_SET_CLAIMED,
-		.quarantined = CODE_RESET_SET_QUARANTINED,
-	};
 	_cleanup_free_ const struct device **mates = NULL;
-	_cleanup_free_ char *where = format_text("in the IOMMU group %d of %s of the reset set",
-		peer->iommu_group, peer->address);
+	_cleanup_free_ char *where = format_text("in the IOMMU group %d of %s%s",
+		peer->iommu_group, peer->address, g->which);
 	int n = topology_group_mates(c->topology, peer, &mates);
 
 	if (!where)
@@ -96,9 +95,10 @@ int peer_add_group_of(struct context *c, size_t i, const struct device *peer,
 	for (int k = 0; k < n; k++) {
 		int r;
 
-		if (context_find(c, mates[k]) >= 0 || was_looked_at(members, n_members, mates[k]))
+		if (context_is_requested(c, mates[k]) ||
+			was_looked_at(g->looked_at, g->n_looked_at, mates[k]))
 			continue;
-		r = peer_check_idle(c, i, mates[k], where, &codes);
+		r = peer_check_idle(c, i, mates[k], where, &g->codes);
 		if (r > 0)
 			r = peer_add(c, i, mates[k], PEER_GROUP);
 		if (r < 0)

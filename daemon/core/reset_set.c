@@ -68,6 +68,9 @@ static bool is_reset_peer(const struct context *c, const struct device *d)
 
 static int check_exclusive(struct context *c, size_t i, const struct device **members, int n)
 {
+	const struct peer_group group_of = {" of the reset set",
+		{CODE_RESET_SET_GROUP_IN_USE, CODE_RESET_SET_CLAIMED, CODE_RESET_SET_QUARANTINED},
+		members, n};
 	int r = 0;
 
 	for (int k = 0; r >= 0 && k < n; k++)
@@ -79,7 +82,7 @@ static int check_exclusive(struct context *c, size_t i, const struct device **me
 		for (int j = 0; j < k && first; j++)
 			first = members[j]->iommu_group != group || !is_reset_peer(c, members[j]);
 		if (first)
-			r = peer_add_group_of(c, i, members[k], members, n);
+			r = peer_add_group_of(c, i, members[k], &group_of);
 	}
 	return r;
 }

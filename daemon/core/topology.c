@@ -57,6 +57,30 @@ static int compare_parent(const void *a, const void *b)
 	return r ? r : compare_address(a, b);
 }
 
+static int compare_pf(const void *a, const void *b)
+{
+	int r = strcmp((*(struct device *const *)a)->physical_function,
+		(*(struct device *const *)b)->physical_function);
+
+	return r ? r : compare_address(a, b);
+}
+
+static int index_virtual_functions(struct topology *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_devices; i++)
+		n += t->devices[i]->physical_function != NULL;
+	t->by_pf = calloc(n + 1, sizeof(*t->by_pf));
+	if (!t->by_pf)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n_devices; i++)
+		if (t->devices[i]->physical_function)
+			t->by_pf[t->n_vfs++] = t->devices[i];
+	qsort(t->by_pf, n, sizeof(*t->by_pf), compare_pf);
+	return 0;
+}
+
 static struct device **sorted_copy(const struct topology *t,
 	int (*compare)(const void *, const void *))
 {
@@ -79,7 +103,7 @@ static int topology_index(struct topology *t)
 			return -EEXIST;
 	t->by_group = sorted_copy(t, compare_group);
 	t->by_parent = sorted_copy(t, compare_parent);
-	return t->by_group && t->by_parent ? 0 : -ENOMEM;
+	return t->by_group && t->by_parent ? index_virtual_functions(t) : -ENOMEM;
 }
 
 int topology_new_consume(const struct host_facts *facts, struct device **devices, size_t n,
@@ -120,6 +144,7 @@ struct topology *topology_unref(struct topology *t)
 	free(t->devices);
 	free(t->by_group);
 	free(t->by_parent);
+	free(t->by_pf);
 	free(t);
 	return NULL;
 }
@@ -175,6 +200,37 @@ int topology_group_mates(const struct topology *t, const struct device *d,
 			mates[n++] = t->by_group[i];
 	*ret = mates;
 	return n;
+}
+
+size_t topology_virtual_functions(const struct topology *t, const struct device *d,
+	struct device *const **ret)
+{
+	size_t low = 0, high = t->n_vfs, end;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(t->by_pf[middle]->physical_function, d->address) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < t->n_vfs; end++)
+		if (!streq(t->by_pf[end]->physical_function, d->address))
+			break;
+	*ret = t->by_pf + low;
+	return end - low;
+}
+
+bool topology_is_below(const struct topology *t, const struct device *d, const char *bridge)
+{
+	/* The bound matters only for a loop of parents in a false tree. */
+	for (unsigned depth = 0; d && d->parent && depth < 256; depth++) {
+		if (streq(d->parent, bridge))
+			return true;
+		d = topology_find(t, d->parent);
+	}
+	return false;
 }
 
 static size_t first_child(const struct topology *t, const char *parent)

@@ -55,6 +55,8 @@ struct topology {
 	size_t n_devices;
 	struct device **by_group;  /* the same n_devices, sorted by group and address */
 	struct device **by_parent; /* the same, sorted by parent and address */
+	struct device **by_pf;     /* the VFs alone, sorted by PF and address */
+	size_t n_vfs;
 };
 
 /*
@@ -77,6 +79,16 @@ const struct device *topology_find(const struct topology *t, const char *address
  */
 int topology_group_mates(const struct topology *t, const struct device *d,
 	const struct device ***ret);
+
+/*
+ * The VFs of d, by their own links to it: the PF's list may be older than a VF that came since.
+ * *ret is borrowed from the snapshot, in address order; returns their number.
+ */
+size_t topology_virtual_functions(const struct topology *t, const struct device *d,
+	struct device *const **ret);
+
+/* d is somewhere below this bridge. */
+bool topology_is_below(const struct topology *t, const struct device *d, const char *bridge);
 
 /*
  * The reset set: every device that a bus or slot reset of d resets, d itself included, bridges

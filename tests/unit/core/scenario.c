@@ -40,7 +40,7 @@ static struct claim parse_claim(char *word)
 	struct claim claim = {.address = strtok(word, ",")};
 	const char *kind = strtok(NULL, ",");
 	const char *lease = strtok(NULL, ",");
-	const char *uid = strtok(NULL, ",");
+	const char *uid = strtok(NULL, ","), *exclusive = strtok(NULL, ",");
 	size_t k = 0;
 
 	cr_assert(uid);
@@ -50,6 +50,7 @@ static struct claim parse_claim(char *word)
 	claim.kind = k;
 	claim.lease = streq(lease, "-") ? NULL : lease;
 	claim.owner = atoi(uid);
+	claim.exclusive = exclusive != NULL;
 	return claim;
 }
 
@@ -160,10 +161,11 @@ static char *peers_text(const struct decision *d)
 
 	text_append(&t, "");
 	for (size_t i = d->n_devices; i < d->n_all; i++)
-		text_appendf(&t, "%s%s:%s%s%s", t.size ? " " : "", d->devices[i].device->address,
+		text_appendf(&t, "%s%s:%s%s%s%s", t.size ? " " : "", d->devices[i].device->address,
 			d->devices[i].peer & PEER_GROUP ? "G" : "",
 			d->devices[i].peer & PEER_RESET ? "R" : "",
-			d->devices[i].peer & PEER_BIND ? "B" : "");
+			d->devices[i].peer & PEER_BIND ? "B" : "",
+			d->devices[i].peer & PEER_VF ? "V" : "");
 	return text_steal(&t);
 }
 

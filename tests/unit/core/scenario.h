@@ -11,7 +11,7 @@ struct scenario {
 	uid_t uid;
 	const char *devices;  /* blank separated; NULL: no list at all */
 	struct request request;
-	const char *claims;   /* "ADDRESS,KIND,LEASE,UID ...": LEASE - for none */
+	const char *claims;   /* "ADDRESS,KIND,LEASE,UID[,exclusive] ...": LEASE - for none */
 	const char *uses;     /* "ADDRESS,CLASS,DETAIL ...", CLASS none: idle; NULL: not gathered */
 	unsigned held_leases, held_devices;
 

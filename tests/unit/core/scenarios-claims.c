@@ -70,5 +70,14 @@ const struct scenario claim_scenarios[] = {
 		.claims = CHAIN_MATE ",leased,L7,1001", BUSY, .refusals = "reset-set.claimed",
 		.says = CHAIN_MATE
 			" in the IOMMU group 19 of " CHAIN1 " of the reset set is leased"},
+	{"came into a reset set that a lease has for itself",
+		.policy = RULE("ResetSet=function"), .uid = 1000, .devices = SPLIT1,
+		.claims = SPLIT0 ",leased,L7,1001,exclusive", BUSY, .refusals = "busy.reset-set",
+		.says = "is in the reset set of " SPLIT0 ", which a lease has for itself"},
+	{"the same, as a group mate", .policy = RULE("ResetSet=tolerate"), .uid = 1000,
+		.devices = CHAIN_MATE, .claims = CHAIN0 ",leased,L7,1001,exclusive", BUSY,
+		.refusals = "isolation.group-claimed", .says = CHAIN1 " in the same IOMMU group"},
+	{"beside one that tolerates it", .policy = RULE("ResetSet=function"), .uid = 1000,
+		.devices = SPLIT1, .claims = SPLIT0 ",leased,L7,1001", ALLOW},
 	{0},
 };

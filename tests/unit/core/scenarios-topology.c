@@ -144,7 +144,12 @@ const struct scenario sriov_scenarios[] = {
 		.claims = MULTI_PF1 ",reserved,L7,1001", DENY, .refusal = REFUSAL_BUSY,
 		.refusals = "sriov.pf-leased"},
 	{"a PF with idle VFs", .uid = 1000, .devices = PF, ALLOW, .also = "reset-set.owned",
-		.peers = ""},
+		.peers = VF0 ":V " VF1 ":V"},
+	{"a PF with a quarantined VF", .uid = 1000, .devices = PF,
+		.claims = VF1 ",quarantined,-,0", DENY, .refusal = REFUSAL_QUARANTINED,
+		.refusals = "sriov.vf-quarantined", .says = "its VF " VF1 " is in quarantine"},
+	{"a PF and one of its VFs", .uid = 1000, .devices = PF " " VF0, ALLOW,
+		.peers = VF1 ":V"},
 	{"a PF with a leased VF", .uid = 1000, .devices = PF, .claims = VF1 ",leased,L7,1001",
 		DENY, .refusal = REFUSAL_IN_USE, .refusals = "sriov.vf-in-use",
 		.says = "its VF " VF1 " belongs to a lease"},
@@ -158,7 +163,7 @@ const struct scenario sriov_scenarios[] = {
 		.refusals = "sriov.vf-in-use",
 		.says = MULTI_PF1 "'s VF " MULTI_VF " belongs to a lease"},
 	{"a reset peer with idle VFs", .uid = 1000, .devices = MULTI_PF0, ALLOW,
-		.also = "reset-set.owned", .peers = MULTI_PF1 ":RB"},
+		.also = "reset-set.owned", .peers = MULTI_PF1 ":RB " MULTI_VF ":V"},
 	{0},
 };
 
