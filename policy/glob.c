@@ -169,6 +169,37 @@ static bool search(const struct automaton *a, const struct automaton *b, size_t 
 	return true;
 }
 
+/* A text that the pattern matches, with filler for each star; false when there is none to see. */
+static bool example(const char *pattern, char filler, char ret[PATTERN_MAX + 1])
+{
+	struct part parts[STATES_MAX];
+	size_t n = cut(pattern, parts), size = 0;
+
+	if (n == SIZE_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		char c = *parts[i].text == '*' ? filler : parts[i].size > 1 ? ' ' : *parts[i].text;
+
+		while (c && c <= '~' && !part_matches(&parts[i], c))
+			c++;
+		if (c > '~')
+			return false;
+		if (c)
+			ret[size++] = c;
+	}
+	ret[size] = '\0';
+	return true;
+}
+
+/* Told by two examples of a: nearly all pairs of patterns are, and at a fraction of the cost. */
+static bool clearly_differ(const char *a, const char *b)
+{
+	char text[PATTERN_MAX + 1];
+
+	return (example(a, '\0', text) && !glob_matches(b, text)) ||
+		(example(a, '~', text) && !glob_matches(b, text));
+}
+
 bool glob_within(const char *a, const char *b)
 {
 	struct part parts[2 * STATES_MAX];
@@ -183,6 +214,8 @@ bool glob_within(const char *a, const char *b)
 	if (prefix_a < prefix_b && a[prefix_a] != '[')
 		return false;
 	if (strncmp(a, b, common) != 0)
+		return false;
+	if (clearly_differ(a, b))
 		return false;
 	n_a = cut(a, parts);
 	n_b = n_a == SIZE_MAX ? n_a : cut(b, parts + n_a);

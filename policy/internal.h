@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "policy/glob-match.h"
 #include "policy/policy.h"
 
 /* In the order in which conditions are tried: the cheap and telling ones first. */
@@ -45,7 +46,7 @@ enum term {
 enum condition_kind {
 	CONDITION_NUMBER, /* (fact & mask) == value */
 	CONDITION_EXACT,  /* as well, of the text's hash, and the same text */
-	CONDITION_GLOB,   /* fnmatch; value and mask are 0 */
+	CONDITION_GLOB,   /* value and mask are 0 */
 };
 
 struct condition {
@@ -53,10 +54,19 @@ struct condition {
 	uint32_t order; /* as written, among those of its key */
 	uint32_t value, mask;
 	char *text; /* normalised; for USER and GROUP as written */
+	struct glob glob; /* of text */
+};
+
+/* What a rule gives for one key: one of them has to hold. */
+struct alternatives {
+	const struct condition *conditions; /* borrowed from the policy */
+	size_t n;
 };
 
 struct rule_match {
 	size_t first, n;    /* in the policy's conditions */
+	const uint32_t *alternatives; /* of each of its keys, as indices; borrowed from the policy */
+	size_t n_alternatives;
 	unsigned keys;      /* bits of enum match_key: alternatives are there for these */
 	unsigned own_terms; /* bits of enum term that do not come from [Defaults] */
 	uint32_t name_hash;
@@ -76,6 +86,9 @@ struct policy {
 	size_t n_rules, rules_space;
 	struct condition *conditions;
 	size_t n_conditions, conditions_space;
+	struct alternatives *alternatives; /* each once */
+	size_t n_alternatives;
+	uint32_t *alternatives_of_rules;
 	struct policy_rule defaults;
 	/* By index in policy_keys; only `policy show` looks here. A line of 0: not in the rule. */
 	unsigned (*lines)[KEYS_MAX]; /* of the rule with the same index, in the rule's file */
@@ -97,7 +110,6 @@ static inline uint32_t text_hash(const char *s)
 
 /* Everything that a matches is matched by b too, as far as can be told from the two alone. */
 bool condition_within(const struct condition *a, const struct condition *b);
-bool glob_matches(const char *pattern, const char *text);
 /*
  * All that a matches is matched by b too. False as well when that is too hard to tell, as with
  * [:classes:]. Patterns of at most 127 bytes.

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/alternatives.h"
 #include "policy/dropin.h"
 #include "policy/errors.h"
 #include "policy/loader.h"
@@ -34,6 +35,8 @@ void policy_free(struct policy *p)
 	free(p->matches);
 	free(p->lines);
 	free(p->conditions);
+	free(p->alternatives);
+	free(p->alternatives_of_rules);
 	strv_free(p->files);
 	free(p->text);
 	free(p);
@@ -73,6 +76,8 @@ int loader_finish(struct loader *l, struct policy **ret)
 		p->rules[i].match = &p->matches[i];
 	}
 	r = loader_warn_shadowed(l);
+	if (r >= 0)
+		r = alternatives_index(p);
 	if (r < 0)
 		return r;
 	p->text = text_steal(&l->text);

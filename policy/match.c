@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Matching. The facts of a request are brought into the conditions' form once; then a rule costs
- * a few comparisons of numbers that lie side by side.
+ * Matching. The facts of a request are brought into the form of the conditions once. A rule then
+ * costs a look at what is known of its alternatives already, and a few operations on words for
+ * those that no rule before it had.
  */
-#include <fnmatch.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "policy/internal.h"
 
+/* Alternatives beyond these are looked at anew for each rule. */
+#define KNOWN_MAX 4096
+
+enum known { NOT_KNOWN, MATCHES, DIFFERS };
+
 struct facts {
 	const struct policy_client *client;
 	uint32_t number[MATCH_KEY_N];
-	const char *text[MATCH_KEY_N]; /* NULL matches no text condition; its number is the hash */
+	struct glob_text text[MATCH_KEY_N]; /* NULL matches no text condition; number is the hash */
 	char id[sizeof("8086:0a54")];
 	char class_code[sizeof("020000")];
 };
 
-bool glob_matches(const char *pattern, const char *text)
-{
-	return fnmatch(pattern, text, FNM_NOESCAPE) == 0;
-}
+/* One walk through the rules. */
+struct search {
+	const struct policy *policy;
+	struct facts facts;
+	uint8_t known[KNOWN_MAX]; /* enum known by number of alternatives; the used ones are set */
+};
 
 static void put_hex(char *to, uint32_t value, int digits)
 {
@@ -30,8 +37,10 @@ static void put_hex(char *to, uint32_t value, int digits)
 
 static void put_text(struct facts *f, enum match_key key, const char *s)
 {
-	f->text[key] = s;
-	f->number[key] = s ? text_hash(s) : 0;
+	if (!s)
+		return;
+	f->text[key] = glob_text_of(s);
+	f->number[key] = text_hash(s);
 }
 
 static void facts_init(struct facts *f, const struct policy_client *client,
@@ -47,12 +56,20 @@ static void facts_init(struct facts *f, const struct policy_client *client,
 	f->id[4] = ':';
 	put_hex(f->id + 5, d->device, 4);
 	put_hex(f->class_code, d->class_code, 6);
-	f->text[MATCH_ID] = f->id;
-	f->text[MATCH_CLASS] = f->class_code;
+	f->text[MATCH_ID] = glob_text_of(f->id);
+	f->text[MATCH_CLASS] = glob_text_of(f->class_code);
 	put_text(f, MATCH_DEVICE, d->address);
 	put_text(f, MATCH_PHYSICAL_FUNCTION, d->physical_function);
 	put_text(f, MATCH_CURRENT_DRIVER, d->driver);
 	put_text(f, MATCH_UNIT, client->unit);
+}
+
+static void search_init(struct search *s, const struct policy *p,
+	const struct policy_client *client, const struct policy_device *d)
+{
+	s->policy = p;
+	facts_init(&s->facts, client, d);
+	memset(s->known, NOT_KNOWN, p->n_alternatives < KNOWN_MAX ? p->n_alternatives : KNOWN_MAX);
 }
 
 static bool group_matches(const struct condition *c, const struct facts *f)
@@ -65,7 +82,7 @@ static bool group_matches(const struct condition *c, const struct facts *f)
 
 static bool condition_matches(const struct condition *c, const struct facts *f)
 {
-	const char *text = f->text[c->key];
+	const struct glob_text *t = &f->text[c->key];
 
 	if (c->key == MATCH_GROUP)
 		return group_matches(c, f);
@@ -73,25 +90,38 @@ static bool condition_matches(const struct condition *c, const struct facts *f)
 		return false;
 	if (c->kind == CONDITION_NUMBER)
 		return true;
-	if (!text)
+	if (!t->text)
 		return false;
-	return c->kind == CONDITION_EXACT ? streq(c->text, text) : glob_matches(c->text, text);
+	if (c->kind == CONDITION_EXACT)
+		return streq(c->text, t->text);
+	return glob_may_match(&c->glob, t) && glob_matches(c->text, t->text);
+}
+
+static bool any_matches(const struct alternatives *a, const struct facts *f)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (condition_matches(&a->conditions[i], f))
+			return true;
+	return false;
+}
+
+static bool alternatives_match(struct search *s, uint32_t number)
+{
+	const struct alternatives *a = &s->policy->alternatives[number];
+
+	if (number >= KNOWN_MAX)
+		return any_matches(a, &s->facts);
+	if (s->known[number] == NOT_KNOWN)
+		s->known[number] = any_matches(a, &s->facts) ? MATCHES : DIFFERS;
+	return s->known[number] == MATCHES;
 }
 
 /* Of each key that is there, at least one alternative. */
-static bool rule_matches(const struct policy *p, const struct rule_match *m, const struct facts *f)
+static bool rule_matches(struct search *s, const struct rule_match *m)
 {
-	const size_t end = m->first + m->n;
-
-	for (size_t i = m->first; i < end;) {
-		unsigned key = p->conditions[i].key;
-		bool found = false;
-
-		for (; i < end && p->conditions[i].key == key; i++)
-			found = found || condition_matches(&p->conditions[i], f);
-		if (!found)
+	for (size_t i = 0; i < m->n_alternatives; i++)
+		if (!alternatives_match(s, m->alternatives[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -106,11 +136,11 @@ const struct policy_rule *policy_match(const struct policy *p, const struct poli
 	const struct policy_device *device, enum verdict *ret_access)
 {
 	const struct policy_rule *rule = &p->defaults;
-	struct facts f;
+	struct search s;
 
-	facts_init(&f, client, device);
+	search_init(&s, p, client, device);
 	for (size_t i = 0; i < p->n_rules; i++)
-		if (rule_matches(p, &p->matches[i], &f)) {
+		if (rule_matches(&s, &p->matches[i])) {
 			rule = &p->rules[i];
 			break;
 		}
@@ -125,13 +155,13 @@ const struct policy_rule *policy_match(const struct policy *p, const struct poli
 const struct policy_rule *policy_denies_by_name(const struct policy *p,
 	const struct policy_client *client, const struct policy_device *device)
 {
-	struct facts f;
+	struct search s;
 
-	facts_init(&f, client, device);
+	search_init(&s, p, client, device);
 	for (size_t i = 0; i < p->n_rules; i++) {
 		const struct policy_rule *rule = &p->rules[i];
 
-		if (!rule_matches(p, &p->matches[i], &f))
+		if (!rule_matches(&s, &p->matches[i]))
 			continue;
 		if (access_of(rule, client) != VERDICT_DENY)
 			return NULL;

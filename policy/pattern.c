@@ -25,7 +25,7 @@ static bool only(const char *s, const char *chars)
 const char *pattern_bracket_end(const char *s)
 {
 	s++;
-	if (*s == '!')
+	if (*s == '!' || *s == '^')
 		s++;
 	s = *s ? strchr(s + 1, ']') : NULL;
 	return s ? s + 1 : NULL;
@@ -49,6 +49,8 @@ static int take_text(struct condition *ret, enum match_key key, const char *text
 	if (c.kind == CONDITION_EXACT) {
 		c.value = text_hash(text);
 		c.mask = UINT32_MAX;
+	} else {
+		c.glob = glob_compile(text);
 	}
 	if (strdup_to(&c.text, text) < 0)
 		return -ENOMEM;
