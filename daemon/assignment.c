@@ -18,10 +18,10 @@ static int fill_device(struct assigned_device *to, const struct decided_device *
 	to->peer = from->peer;
 	to->fd = -1;
 	to->resettable = from->function_reset;
-	to->hot_resettable = from->reset_set_owned && strv_length(from->reset_set_addresses) > 1;
+	to->hot_resettable = from->reset_set_owned && from->n_members > 1;
 	to->reset_result = 1;
-	for (char **s = from->reset_set_addresses; s && *s; s++)
-		if (strv_append(&to->reset_set, *s) < 0)
+	for (size_t i = 0; i < from->n_members; i++)
+		if (strv_append(&to->reset_set, from->members[i]->address) < 0)
 			return -ENOMEM;
 	return 0;
 }

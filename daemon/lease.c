@@ -43,8 +43,8 @@ static int copy_device(struct lease_device *to, const struct decided_device *fro
 	to->rule_line = from->rule->line;
 	to->reset_set_owned = from->reset_set_owned;
 	to->exclusive = from->reset_set & RESET_SET_EXCLUSIVE;
-	for (char **s = from->reset_set_addresses; s && *s; s++)
-		if (strv_append(&to->reset_set, *s) < 0)
+	for (size_t i = 0; i < from->n_members; i++)
+		if (strv_append(&to->reset_set, from->members[i]->address) < 0)
 			return -ENOMEM;
 	if (strdup_to(&to->rule, from->rule->name) < 0)
 		return -ENOMEM;

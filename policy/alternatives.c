@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The alternatives that a rule gives for one key, each kind once for the whole policy: what a
- * hundred rules say of the same users or ids is then found out once in a decision.
+ * hundred rules say of the same users or ids is then found out once in a decision. They are
+ * numbered in the order in which the rules need them, so that a search walks memory forward.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,12 +10,6 @@
 
 #include "base/text.h"
 #include "policy/alternatives.h"
-
-struct place {
-	const struct condition *conditions;
-	size_t n;
-	uint32_t *number; /* where the rule keeps the number of its alternatives */
-};
 
 static int compare_conditions(const struct condition *a, const struct condition *b)
 {
@@ -27,16 +22,14 @@ static int compare_conditions(const struct condition *a, const struct condition 
 	return a->kind == CONDITION_NUMBER ? 0 : strcmp(a->text, b->text);
 }
 
-static int compare_places(const void *a, const void *b)
+static int compare_alternatives(const struct alternatives *a, const struct alternatives *b)
 {
-	const struct place *x = a, *y = b;
-
-	if (x->conditions->key != y->conditions->key)
-		return x->conditions->key < y->conditions->key ? -1 : 1;
-	if (x->n != y->n)
-		return x->n < y->n ? -1 : 1;
-	for (size_t i = 0; i < x->n; i++) {
-		int r = compare_conditions(&x->conditions[i], &y->conditions[i]);
+	if (a->conditions->key != b->conditions->key)
+		return a->conditions->key < b->conditions->key ? -1 : 1;
+	if (a->n != b->n)
+		return a->n < b->n ? -1 : 1;
+	for (size_t i = 0; i < a->n; i++) {
+		int r = compare_conditions(&a->conditions[i], &b->conditions[i]);
 
 		if (r)
 			return r;
@@ -44,8 +37,18 @@ static int compare_places(const void *a, const void *b)
 	return 0;
 }
 
-/* Of each rule and key, in order; the arrays are large enough. */
-static size_t collect(struct policy *p, struct place *places)
+/* The same ones lie side by side then, in the order of the policy. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct alternatives *x = *(struct alternatives *const *)a;
+	const struct alternatives *y = *(struct alternatives *const *)b;
+	int r = compare_alternatives(x, y);
+
+	return r ? r : x < y ? -1 : x > y;
+}
+
+/* Of each rule and key, in order; there are at most as many as conditions. */
+static size_t collect(struct policy *p, struct alternatives *all)
 {
 	size_t n = 0;
 
@@ -55,10 +58,9 @@ static size_t collect(struct policy *p, struct place *places)
 
 		m->alternatives = &p->alternatives_of_rules[n];
 		for (size_t c = m->first; c < end; n++) {
-			places[n] = (struct place){&p->conditions[c], 0,
-				&p->alternatives_of_rules[n]};
-			while (c < end && p->conditions[c].key == places[n].conditions->key) {
-				places[n].n++;
+			all[n].conditions = &p->conditions[c];
+			while (c < end && p->conditions[c].key == all[n].conditions->key) {
+				all[n].n++;
 				c++;
 			}
 		}
@@ -67,24 +69,43 @@ static size_t collect(struct policy *p, struct place *places)
 	return n;
 }
 
+/* For each of them the first that is the same. */
+static void find_first(struct alternatives *const *sorted, size_t n,
+	const struct alternatives *all, uint32_t *ret)
+{
+	size_t first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && compare_alternatives(sorted[first], sorted[i]) != 0)
+			first = i;
+		ret[sorted[i] - all] = sorted[first] - all;
+	}
+}
+
 int alternatives_index(struct policy *p)
 {
-	_cleanup_free_ struct place *places = calloc(p->n_conditions + 1, sizeof(*places));
-	size_t n, last = 0;
+	_cleanup_free_ struct alternatives **sorted = NULL;
+	struct alternatives *all;
+	uint32_t *numbers;
+	size_t n;
 
-	p->alternatives = calloc(p->n_conditions + 1, sizeof(*p->alternatives));
-	p->alternatives_of_rules = calloc(p->n_conditions + 1, sizeof(*p->alternatives_of_rules));
-	if (!places || !p->alternatives || !p->alternatives_of_rules)
+	all = p->alternatives = calloc(p->n_conditions + 1, sizeof(*all));
+	numbers = p->alternatives_of_rules = calloc(p->n_conditions + 1, sizeof(*numbers));
+	sorted = calloc(p->n_conditions + 1, sizeof(*sorted));
+	if (!all || !numbers || !sorted)
 		return -ENOMEM;
-	n = collect(p, places);
-	qsort(places, n, sizeof(*places), compare_places);
+	n = collect(p, all);
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &all[i];
+	qsort(sorted, n, sizeof(*sorted), compare_places);
+	find_first(sorted, n, all, numbers);
 	for (size_t i = 0; i < n; i++) {
-		if (i == 0 || compare_places(&places[last], &places[i]) != 0) {
-			p->alternatives[p->n_alternatives++] =
-				(struct alternatives){places[i].conditions, places[i].n};
-			last = i;
+		if (numbers[i] < i) {
+			numbers[i] = numbers[numbers[i]];
+			continue;
 		}
-		*places[i].number = p->n_alternatives - 1;
+		all[p->n_alternatives] = all[i];
+		numbers[i] = p->n_alternatives++;
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "policy/dropin.h"
@@ -69,12 +70,10 @@ static bool is_wanted(const struct dropins *d, const char *name)
 
 static int add_file(struct dropins *d, const char *directory, const char *name)
 {
-	struct dropin *grown = realloc(d->items, (d->n + 1) * sizeof(*grown));
 	struct dropin *new;
 
-	if (!grown)
+	if (!array_reserve(d->items, d->n))
 		return -ENOMEM;
-	d->items = grown;
 	new = &d->items[d->n++];
 	*new = (struct dropin){.name = strdup(name)};
 	if (asprintf(&new->path, "%s/%s", directory, name) < 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "policy/errors.h"
 
@@ -12,7 +13,6 @@ int policy_errors_add(struct policy_errors *e, bool warning, const char *file, u
 	unsigned column, const char *format, ...)
 {
 	struct policy_error new = {.line = line, .column = column, .warning = warning};
-	struct policy_error *grown;
 	va_list args;
 	int n;
 
@@ -21,10 +21,7 @@ int policy_errors_add(struct policy_errors *e, bool warning, const char *file, u
 	va_end(args);
 	if (n < 0)
 		return -ENOMEM;
-	grown = realloc(e->items, (e->n + 1) * sizeof(*grown));
-	if (grown)
-		e->items = grown;
-	if (!grown || strdup_to(&new.file, file) < 0) {
+	if (!array_reserve(e->items, e->n) || strdup_to(&new.file, file) < 0) {
 		free(new.text);
 		return -ENOMEM;
 	}

@@ -83,9 +83,9 @@ struct origin {
 struct policy {
 	struct policy_rule *rules;
 	struct rule_match *matches; /* of the rule with the same index */
-	size_t n_rules, rules_space;
+	size_t n_rules;
 	struct condition *conditions;
-	size_t n_conditions, conditions_space;
+	size_t n_conditions;
 	struct alternatives *alternatives; /* each once */
 	size_t n_alternatives;
 	uint32_t *alternatives_of_rules;

@@ -84,17 +84,13 @@ static bool condition_matches(const struct condition *c, const struct facts *f)
 {
 	const struct glob_text *t = &f->text[c->key];
 
+	if (c->kind == CONDITION_GLOB)
+		return glob_may_match(&c->glob, t) && t->text && glob_matches(c->text, t->text);
 	if (c->key == MATCH_GROUP)
 		return group_matches(c, f);
 	if ((f->number[c->key] & c->mask) != c->value)
 		return false;
-	if (c->kind == CONDITION_NUMBER)
-		return true;
-	if (!t->text)
-		return false;
-	if (c->kind == CONDITION_EXACT)
-		return streq(c->text, t->text);
-	return glob_may_match(&c->glob, t) && glob_matches(c->text, t->text);
+	return c->kind == CONDITION_NUMBER || streq(c->text, t->text);
 }
 
 static bool any_matches(const struct alternatives *a, const struct facts *f)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "policy/errors.h"
 #include "policy/hint.h"
 #include "policy/ini.h"
@@ -78,45 +79,13 @@ static int end_section(struct loader *l)
 	return 0;
 }
 
-static int grow_rules(struct policy *p)
-{
-	size_t space = p->rules_space ? p->rules_space * 2 : 16;
-	struct policy_rule *rules;
-	struct rule_match *matches;
-	unsigned (*lines)[KEYS_MAX];
-
-	if (p->n_rules < p->rules_space)
-		return 0;
-	rules = realloc(p->rules, space * sizeof(*rules));
-	if (!rules)
-		return -ENOMEM;
-	p->rules = rules;
-	matches = realloc(p->matches, space * sizeof(*matches));
-	if (!matches)
-		return -ENOMEM;
-	p->matches = matches;
-	lines = realloc(p->lines, space * sizeof(*lines));
-	if (!lines)
-		return -ENOMEM;
-	p->lines = lines;
-	p->rules_space = space;
-	return 0;
-}
-
 int loader_add_condition(struct loader *l, struct condition *c)
 {
 	struct policy *p = l->policy;
 
-	if (p->n_conditions >= p->conditions_space) {
-		size_t space = p->conditions_space ? p->conditions_space * 2 : 64;
-		struct condition *grown = realloc(p->conditions, space * sizeof(*grown));
-
-		if (!grown) {
-			free(c->text);
-			return -ENOMEM;
-		}
-		p->conditions = grown;
-		p->conditions_space = space;
+	if (!array_reserve(p->conditions, p->n_conditions)) {
+		free(c->text);
+		return -ENOMEM;
 	}
 	c->order = p->n_conditions;
 	p->conditions[p->n_conditions++] = *c;
@@ -160,7 +129,8 @@ static int begin_rule(struct loader *l, const struct ini_item *it, const char *n
 			return r;
 		break;
 	}
-	if (grow_rules(p) < 0)
+	if (!array_reserve(p->rules, p->n_rules) || !array_reserve(p->matches, p->n_rules) ||
+		!array_reserve(p->lines, p->n_rules))
 		return -ENOMEM;
 	rule = &p->rules[p->n_rules];
 	*rule = (struct policy_rule){.file = (char *)l->file, .line = it->line};

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "policy/verdict.h"
 
@@ -37,38 +39,61 @@ const char *severity_to_string(enum severity s)
 	return (size_t)s < ARRAY_SIZE(severity_names) ? severity_names[s] : NULL;
 }
 
-static void finding_done(struct finding *f)
+/* Lays device, help and text out in one allocation. */
+static char *pack(const char *device, const char *help, const char *text, size_t n)
 {
-	free(f->device);
-	free(f->text);
-	free(f->help);
+	size_t device_size = strlen(device) + 1, help_size = strlen(help) + 1;
+	char *packed = malloc(device_size + help_size + n + 1);
+
+	if (!packed)
+		return NULL;
+	memcpy(packed, device, device_size);
+	memcpy(packed + device_size, help, help_size);
+	memcpy(packed + device_size + help_size, text, n + 1);
+	return packed;
+}
+
+int findings_addv(struct findings *f, enum severity severity, enum refusal refusal,
+	const char *code, const char *device, const char *help, const char *format, va_list args)
+{
+	struct finding new = {.severity = severity, .refusal = refusal, .code = code};
+	char buffer[256]; /* most texts fit */
+	_cleanup_free_ char *longer = NULL;
+	va_list again;
+	int n;
+
+	va_copy(again, args);
+	n = vsnprintf(buffer, sizeof(buffer), format, args);
+	if (n >= (int)sizeof(buffer))
+		n = vasprintf(&longer, format, again);
+	va_end(again);
+	if (n < 0) {
+		longer = NULL;
+		return -ENOMEM;
+	}
+	if (!array_reserve(f->items, f->n))
+		return -ENOMEM;
+	device = device ? device : "";
+	help = help ? help : "";
+	new.device = pack(device, help, longer ? longer : buffer, n);
+	if (!new.device)
+		return -ENOMEM;
+	new.help = new.device + strlen(device) + 1;
+	new.text = new.help + strlen(help) + 1;
+	f->items[f->n++] = new;
+	return 0;
 }
 
 int findings_add(struct findings *f, enum severity severity, enum refusal refusal, const char *code,
 	const char *device, const char *help, const char *format, ...)
 {
-	struct finding new = {.severity = severity, .refusal = refusal, .code = code};
-	struct finding *grown;
 	va_list args;
-	int n;
+	int r;
 
 	va_start(args, format);
-	n = vasprintf(&new.text, format, args);
+	r = findings_addv(f, severity, refusal, code, device, help, format, args);
 	va_end(args);
-	if (n < 0)
-		return -ENOMEM;
-	if (strdup_to(&new.device, device ? device : "") < 0 ||
-		strdup_to(&new.help, help ? help : "") < 0)
-		goto fail;
-	grown = realloc(f->items, (f->n + 1) * sizeof(*grown));
-	if (!grown)
-		goto fail;
-	f->items = grown;
-	f->items[f->n++] = new;
-	return 0;
-fail:
-	finding_done(&new);
-	return -ENOMEM;
+	return r;
 }
 
 enum refusal findings_refusal(const struct findings *f)
@@ -108,7 +133,7 @@ char *findings_to_message(const struct findings *f)
 void findings_done(struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		finding_done(&f->items[i]);
+		free(f->items[i].device);
 	free(f->items);
 	*f = (struct findings){0};
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/macro.h"
@@ -40,9 +41,10 @@ struct finding {
 	enum severity severity;
 	enum refusal refusal; /* REFUSAL_NONE unless severity is SEVERITY_REFUSE */
 	const char *code;     /* static, dotted: "access.no-rule" */
+	/* One allocation, which begins with device. */
 	char *device;         /* address, or "" for the request as a whole */
-	char *text;           /* one sentence without final full stop */
 	char *help;           /* what would help, or "" */
+	char *text;           /* one sentence without final full stop */
 };
 
 struct findings {
@@ -57,6 +59,9 @@ const char *severity_to_string(enum severity s); /* ok, warn, refuse */
 /* Adds a finding; text is printf-like. 0 or -ENOMEM. help may be NULL. */
 int findings_add(struct findings *f, enum severity severity, enum refusal refusal, const char *code,
 	const char *device, const char *help, const char *format, ...) PRINTF_LIKE(7, 8);
+int findings_addv(struct findings *f, enum severity severity, enum refusal refusal,
+	const char *code, const char *device, const char *help, const char *format, va_list args)
+	PRINTF_LIKE(7, 0);
 /* The refusal of highest precedence, REFUSAL_NONE when nothing refuses. */
 enum refusal findings_refusal(const struct findings *f);
 /* The refusals in one text, one a line "device: text (help)". NULL when out of memory. */

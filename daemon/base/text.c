@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 
 int strdup_to(char **ret, const char *s)
@@ -166,19 +167,21 @@ const char *errno_name(int error)
 
 static void text_append_n(struct text *t, const char *s, size_t n)
 {
-	char *grown;
+	/* The final NUL counts, once there is one. */
+	size_t used = t->data ? t->size + 1 : 0;
+	char *roomy;
 
 	if (t->failed)
 		return;
-	grown = realloc(t->data, t->size + n + 1);
-	if (!grown) {
+	roomy = array_with_room(t->data, used, t->size + n + 1 - used, 1);
+	if (!roomy) {
 		t->failed = true;
 		return;
 	}
-	memcpy(grown + t->size, s, n);
-	grown[t->size + n] = '\0';
-	t->data = grown;
+	t->data = roomy;
+	memcpy(t->data + t->size, s, n);
 	t->size += n;
+	t->data[t->size] = '\0';
 }
 
 void text_append(struct text *t, const char *s)

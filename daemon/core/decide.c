@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "core/context.h"
 
@@ -27,16 +28,11 @@ PRINTF_LIKE(6, 0)
 static int report_args(struct context *c, enum code code, enum severity severity,
 	const char *device, const char *help, const char *format, va_list args)
 {
-	_cleanup_free_ char *text = NULL;
 	enum refusal refusal =
 		severity == SEVERITY_REFUSE ? code_info(code)->refusal : REFUSAL_NONE;
 
-	if (vasprintf(&text, format, args) < 0) {
-		text = NULL;
-		return -ENOMEM;
-	}
-	return findings_add(&c->decision->findings, severity, refusal, code_info(code)->name,
-		device, help, "%s", text);
+	return findings_addv(&c->decision->findings, severity, refusal, code_info(code)->name,
+		device, help, format, args);
 }
 
 int report(struct context *c, enum code code, const char *device, const char *help,
@@ -81,11 +77,9 @@ bool context_is_requested(const struct context *c, const struct device *d)
 int context_append(struct context *c, const struct device *d, unsigned peer)
 {
 	struct decision *n = c->decision;
-	struct decided_device *grown = realloc(n->devices, (n->n_all + 1) * sizeof(*grown));
 
-	if (!grown)
+	if (!array_reserve(n->devices, n->n_all))
 		return -ENOMEM;
-	n->devices = grown;
 	n->devices[n->n_all++] = (struct decided_device){.device = d, .peer = peer};
 	if (!peer)
 		n->n_devices++;
@@ -118,7 +112,7 @@ static int compare_peers(const void *a, const void *b)
 /* Findings on the request as a whole first, then device by device in the order of the request. */
 static int sort_findings(struct decision *d)
 {
-	struct finding *sorted = calloc(d->findings.n + 1, sizeof(*sorted));
+	_cleanup_free_ struct finding *sorted = calloc(d->findings.n + 1, sizeof(*sorted));
 	size_t n = 0;
 
 	if (!sorted)
@@ -130,8 +124,8 @@ static int sort_findings(struct decision *d)
 		for (size_t k = 0; k < d->findings.n; k++)
 			if (streq(d->findings.items[k].device, d->devices[i].device->address))
 				sorted[n++] = d->findings.items[k];
-	free(d->findings.items);
-	d->findings.items = sorted;
+	memcpy(d->findings.items, sorted, n * sizeof(*sorted));
+	d->findings.n = n;
 	return 0;
 }
 
@@ -195,7 +189,7 @@ void decision_free(struct decision *d)
 	if (!d)
 		return;
 	for (size_t i = 0; i < d->n_all; i++)
-		strv_free(d->devices[i].reset_set_addresses);
+		free(d->devices[i].members);
 	free(d->devices);
 	findings_done(&d->findings);
 	free(d);

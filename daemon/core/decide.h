@@ -68,7 +68,10 @@ struct decided_device {
 	bool reset_set_owned;          /* the whole set is in this lease or reserved with it */
 	bool function_reset;           /* resets without touching another; else by bus or slot */
 	unsigned peer;                 /* 0 for a requested device */
-	char **reset_set_addresses;    /* sorted, the device itself included */
+	/* Its reset set, by address, the device itself included; borrowed from the snapshot. */
+	const struct device **members;
+	size_t n_members;
+	bool bus_reset;                /* a reset of its bus or slot is possible */
 };
 
 struct decision {

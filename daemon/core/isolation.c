@@ -8,16 +8,6 @@
 #include "base/text.h"
 #include "core/context.h"
 
-static char *join_addresses(const struct device **devices, int n)
-{
-	_cleanup_text_ struct text t = {0};
-
-	text_append(&t, "");
-	for (int i = 0; i < n; i++)
-		text_appendf(&t, "%s%s", i > 0 ? ", " : "", devices[i]->address);
-	return text_steal(&t);
-}
-
 static const char *remapping_state(enum tristate interrupt_remapping)
 {
 	return interrupt_remapping == NO ? "interrupt remapping is off"
@@ -32,7 +22,7 @@ static int check_strict(struct context *c, const struct device *d, const struct 
 	int r = 0;
 
 	if (n > 0) {
-		_cleanup_free_ char *names = join_addresses(mates, n);
+		_cleanup_free_ char *names = join_addresses(mates, n, ", ");
 
 		if (!names)
 			return -ENOMEM;
@@ -81,7 +71,7 @@ static int check_mates(struct context *c, size_t i, const struct device *d,
 		.quarantined = CODE_ISOLATION_GROUP_QUARANTINED,
 	};
 	_cleanup_free_ char *where = format_text("in the same IOMMU group %d", d->iommu_group);
-	_cleanup_free_ char *names = join_addresses(mates, n);
+	_cleanup_free_ char *names = join_addresses(mates, n, ", ");
 	bool good = true;
 
 	if (!where || !names)

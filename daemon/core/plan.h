@@ -28,7 +28,7 @@ enum step_kind {
 	STEP_GROUP_ATTACH,      /* to the container; the first one sets the IOMMU type */
 	STEP_GROUP_DEVICE_OPEN,
 	/*
-	 * VFIO's own hot-reset answer has to equal reset_set_addresses. -ENODEV from the kernel
+	 * VFIO's own hot-reset answer has to equal the device's members. -ENODEV from the kernel
 	 * (no bus or slot reset) agrees with any set. Before the device's STEP_CDEV_OPEN (handover
 	 * opened) it is asked through a private open and a scratch iommufd, closed again.
 	 */

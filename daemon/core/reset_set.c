@@ -119,19 +119,31 @@ static int check_function(struct context *c, const struct decided_device *dd)
 		"cannot be reset without resetting its whole bus or slot");
 }
 
-int reset_set_check(struct context *c, size_t i)
+/* Once for each device of the decision, peers included. */
+static int find_members(struct context *c, struct decided_device *dd)
 {
-	/* A copy: peers may move the array. */
-	struct decided_device dd = c->decision->devices[i];
-	_cleanup_free_ const struct device **members = NULL;
-	bool possible;
-	int n = topology_reset_set(c->topology, dd.device, &members, &possible);
-	int r = 0;
+	int n;
 
+	if (dd->members)
+		return 0;
+	n = topology_reset_set(c->topology, dd->device, &dd->members, &dd->bus_reset);
 	if (n < 0)
 		return n;
-	dd.function_reset = resets_alone(dd.device, n);
-	if (!possible && !dd.function_reset) {
+	dd->n_members = n;
+	dd->function_reset = resets_alone(dd->device, n);
+	return 0;
+}
+
+int reset_set_check(struct context *c, size_t i)
+{
+	struct decided_device dd;
+	int r = find_members(c, &c->decision->devices[i]);
+
+	if (r < 0)
+		return r;
+	/* A copy: peers may move the array. */
+	dd = c->decision->devices[i];
+	if (!dd.bus_reset && !dd.function_reset) {
 		if (dd.reset_set != RESET_SET_TOLERATE)
 			return report(c, CODE_RESET_SET_NO_RESET, dd.device->address, NULL,
 				"has neither a function reset nor a bus or slot reset");
@@ -141,18 +153,23 @@ int reset_set_check(struct context *c, size_t i)
 	if (dd.reset_set & RESET_SET_FUNCTION)
 		r = check_function(c, &dd);
 	if (r >= 0 && (dd.reset_set & RESET_SET_EXCLUSIVE))
-		r = check_exclusive(c, i, members, n);
+		r = check_exclusive(c, i, dd.members, (int)dd.n_members);
 	return r;
 }
 
-static int report_ownership(struct context *c, const struct decided_device *dd, const char *names,
-	bool resettable)
+static int report_ownership(struct context *c, const struct decided_device *dd)
 {
-	if (dd->reset_set_owned && resettable)
+	_cleanup_free_ char *names = NULL;
+	bool resettable = dd->bus_reset || dd->function_reset;
+
+	if (dd->reset_set_owned ? !resettable : dd->reset_set & RESET_SET_EXCLUSIVE)
+		return 0;
+	names = join_addresses(dd->members, dd->n_members, ", ");
+	if (!names)
+		return -ENOMEM;
+	if (dd->reset_set_owned)
 		return report(c, CODE_RESET_SET_OWNED, dd->device->address, NULL,
 			"its reset set (%s) is in this lease or reserved with it", names);
-	if (dd->reset_set_owned || (dd->reset_set & RESET_SET_EXCLUSIVE))
-		return 0;
 	return report(c, CODE_RESET_SET_TOLERATED, dd->device->address, NULL,
 		"its reset set (%s) is not wholly in this lease; a reset of others resets it too",
 		names);
@@ -172,31 +189,19 @@ static void own_members(struct context *c, const struct device **members, int n)
 
 static int finish_device(struct context *c, struct decided_device *dd)
 {
-	_cleanup_strv_free_ char **addresses = calloc(1, sizeof(char *));
-	_cleanup_free_ const struct device **members = NULL;
-	_cleanup_free_ char *names = NULL;
-	bool possible, owned = true;
-	int n = topology_reset_set(c->topology, dd->device, &members, &possible);
+	int r = find_members(c, dd);
 
-	if (n < 0 || !addresses)
-		return -ENOMEM;
-	for (int k = 0; k < n; k++) {
-		if (context_find(c, members[k]) < 0 && !covered_by_pf(c, members[k]))
-			owned = false;
-		if (strv_append(&addresses, members[k]->address) < 0)
-			return -ENOMEM;
-	}
-	names = strv_join(addresses, ", ");
-	if (!names)
-		return -ENOMEM;
-	dd->reset_set_addresses = TAKE_PTR(addresses);
-	dd->reset_set_owned = owned;
-	dd->function_reset = resets_alone(dd->device, n);
+	if (r < 0)
+		return r;
+	dd->reset_set_owned = true;
+	for (size_t k = 0; k < dd->n_members; k++)
+		if (context_find(c, dd->members[k]) < 0 && !covered_by_pf(c, dd->members[k]))
+			dd->reset_set_owned = false;
 	if (dd->peer)
 		return 0;
-	if (owned && possible && !dd->function_reset)
-		own_members(c, members, n);
-	return report_ownership(c, dd, names, possible || dd->function_reset);
+	if (dd->reset_set_owned && dd->bus_reset && !dd->function_reset)
+		own_members(c, dd->members, (int)dd->n_members);
+	return report_ownership(c, dd);
 }
 
 int reset_set_finish(struct context *c)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "core/topology.h"
 
@@ -250,9 +251,9 @@ static size_t first_child(const struct topology *t, const char *parent)
 
 struct reset_walk {
 	const struct topology *topology;
-	const struct device **found; /* NULL while counting */
+	const struct device **found;
 	size_t n;
-	bool possible;
+	bool possible, failed;
 };
 
 /* Collects all below one bridge. The bounds matter only for a loop of parents in a false tree. */
@@ -260,7 +261,7 @@ static void walk_below(struct reset_walk *w, const char *bridge, unsigned depth)
 {
 	const struct topology *t = w->topology;
 
-	for (size_t i = first_child(t, bridge); i < t->n_devices; i++) {
+	for (size_t i = first_child(t, bridge); i < t->n_devices && !w->failed; i++) {
 		const struct device *child = t->by_parent[i];
 
 		if (!streq(parent_of(child), bridge))
@@ -270,9 +271,9 @@ static void walk_below(struct reset_walk *w, const char *bridge, unsigned depth)
 		if (child->is_bridge || child->physical_function)
 			w->possible = false;
 		if (!child->is_bridge && w->n < t->n_devices) {
-			if (w->found)
-				w->found[w->n] = child;
-			w->n++;
+			w->failed = !array_reserve(w->found, w->n);
+			if (!w->failed)
+				w->found[w->n++] = child;
 		}
 		if (child->is_bridge && depth < 256)
 			walk_below(w, child->address, depth + 1);
@@ -282,25 +283,36 @@ static void walk_below(struct reset_walk *w, const char *bridge, unsigned depth)
 int topology_reset_set(const struct topology *t, const struct device *d,
 	const struct device ***ret, bool *ret_possible)
 {
-	struct reset_walk walk = { .topology = t, .possible = true };
 	bool alone = !d->parent || d->physical_function;
+	struct reset_walk walk = { .topology = t, .possible = !alone };
 
-	if (!alone)
-		walk_below(&walk, d->parent, 0);
-	walk.found = calloc(walk.n + 1, sizeof(*walk.found));
-	if (!walk.found)
+	if (!array_reserve(walk.found, walk.n))
 		return -ENOMEM;
-	walk.n = 0;
-	if (alone) {
+	if (alone)
 		walk.found[walk.n++] = d;
-		walk.possible = false;
-	} else {
+	else
 		walk_below(&walk, d->parent, 0);
-		qsort(walk.found, walk.n, sizeof(*walk.found), compare_address);
+	if (walk.failed) {
+		free(walk.found);
+		return -ENOMEM;
 	}
+	if (walk.n > 1)
+		qsort(walk.found, walk.n, sizeof(*walk.found), compare_address);
 	*ret = walk.found;
 	*ret_possible = walk.possible;
 	return (int)walk.n;
+}
+
+char *join_addresses(const struct device **devices, size_t n, const char *separator)
+{
+	_cleanup_text_ struct text t = {0};
+
+	text_append(&t, "");
+	for (size_t i = 0; i < n; i++) {
+		text_append(&t, i > 0 ? separator : "");
+		text_append(&t, devices[i]->address);
+	}
+	return text_steal(&t);
 }
 
 bool device_has_function_reset(const struct device *d)

@@ -101,6 +101,9 @@ bool topology_is_below(const struct topology *t, const struct device *d, const c
 int topology_reset_set(const struct topology *t, const struct device *d,
 	const struct device ***ret, bool *ret_possible);
 
+/* "0000:01:00.0, 0000:01:00.1"; NULL when out of memory. */
+char *join_addresses(const struct device **devices, size_t n, const char *separator);
+
 /* d can be reset without touching another device: reset_method is not empty. */
 bool device_has_function_reset(const struct device *d);
 /* driver is vfio-pci or a variant driver on vfio-pci-core: all names end so (mlx5_vfio_pci). */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "host/linux.h"
@@ -237,7 +238,7 @@ int host_scan_device(struct host *h, const char *address, struct device **ret)
 
 struct device_list {
 	struct device **items;
-	size_t n, space;
+	size_t n;
 };
 
 static void device_list_done(struct device_list *l)
@@ -249,15 +250,8 @@ static void device_list_done(struct device_list *l)
 
 static int device_list_add(struct device_list *l, struct device *d)
 {
-	if (l->n == l->space) {
-		size_t space = l->space ? l->space * 2 : 64;
-		struct device **items = realloc(l->items, space * sizeof(*items));
-
-		if (!items)
-			return -ENOMEM;
-		l->items = items;
-		l->space = space;
-	}
+	if (!array_reserve(l->items, l->n))
+		return -ENOMEM;
 	l->items[l->n++] = d;
 	return 0;
 }

@@ -156,7 +156,8 @@ Test(decide, devices_of_the_decision)
 	cr_expect_str_eq(d->devices[0].rule->name, "all");
 	cr_expect_null(d->devices[2].rule);
 	for (size_t i = 0; i < d->n_all; i++) {
-		_cleanup_free_ char *set = strv_join(d->devices[i].reset_set_addresses, " ");
+		_cleanup_free_ char *set = join_addresses(d->devices[i].members,
+			d->devices[i].n_members, " ");
 
 		cr_expect_str_eq(set, SLOT0 " " SLOT1 " " SLOT2);
 		cr_expect(d->devices[i].reset_set_owned);

@@ -195,7 +195,7 @@ static void check_shape(const struct scenario *s, const struct decision *d)
 				s->name, f->code);
 	}
 	for (size_t i = 0; i < d->n_all; i++)
-		cr_expect(d->findings.n == 0 || refused || d->devices[i].reset_set_addresses);
+		cr_expect(d->findings.n == 0 || refused || d->devices[i].members);
 }
 
 void scenario_check(const struct scenario *s, const struct outcome *o)
