@@ -103,6 +103,7 @@ static void on_stored(struct lease *l)
 
 	/* The grant counts from here on; whether the client got it, its hold will tell. */
 	l->granted = true;
+	ownership_settle(l);
 	r = lease_save(l, LEASE_ACTIVE);
 
 	record = record_of_lease("lease.granted", l);

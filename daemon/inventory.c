@@ -89,6 +89,7 @@ static void swap(struct manager *m, const struct host_facts *facts, struct devic
 	m->topology = now;
 	if (before)
 		tell_differences(m, before);
+	ownership_review(m);
 }
 
 static struct device *find_fresh(struct device **fresh, size_t n, const char *address)

@@ -135,6 +135,7 @@ int lease_new(struct manager *m, const struct decision *d, struct peer **peer,
 	*request = (struct bus_request){0};
 	lease_link(l);
 	*ret = TAKE_PTR(l);
+	ownership_review(m);
 	return 0;
 }
 
@@ -152,6 +153,7 @@ void lease_drop(struct lease *l)
 	for (size_t i = 0; a && i < a->n_devices; i++)
 		inventory_device_changed(m, a->devices[i].address);
 	assignment_free(a);
+	ownership_review(m);
 }
 
 struct lease *lease_find(struct manager *m, const char *id)

@@ -182,6 +182,11 @@ int lease_bus_view(struct manager *m, const struct peer *peer, const char *id,
 	struct bus_lease *ret);
 int lease_bus_ids(struct manager *m, const struct peer *peer, char ***ret);
 
+/* --- ownership.c: whether a reset of a lease's devices would hit somebody else --- */
+/* Before the grant; and for every lease, when what is around their devices changed. */
+void ownership_settle(struct lease *l);
+void ownership_review(struct manager *m);
+
 /* --- lease-file.c: the lease in /run --- */
 /* as: the state that a daemon which finds the file is to start from. */
 int lease_save(struct lease *l, enum lease_state as);

@@ -109,6 +109,9 @@ void bus_device_removed(struct bus *b, const char *address);
 /* State, Driver and what else may change of a device. */
 void bus_device_changed(struct bus *b, const char *address);
 
+/* ResetSetOwned of a lease changed: told to its holder (a unique name) alone. */
+void bus_lease_changed(struct bus *b, const char *id, const char *holder);
+
 /* fds are duplicated into the message; hold_fd stays the caller's. */
 void bus_reply_acquired(struct bus_call *call, const struct bus_lease *lease, int hold_fd);
 void bus_reply_explained(struct bus_call *call, const struct decision *d);

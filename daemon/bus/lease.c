@@ -103,6 +103,45 @@ int bus_append_lease(sd_bus_message *m, const struct bus_lease *l)
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+static int append_changed(sd_bus_message *m, const struct bus_lease *l)
+{
+	int r = sd_bus_message_append(m, "s", BUS_NAME ".Lease");
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{sv}");
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(properties); i++)
+		if (properties[i].append == append_reset_set_owned)
+			r = append_entry(m, &properties[i], l);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_append(m, "as", 0);
+}
+
+static int emit_changed(struct bus *b, const char *id, const char *holder)
+{
+	_cleanup_free_ char *path = bus_object_path(BUS_LEASE_PATH, id);
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	struct peer root = {.uid = 0};
+	struct bus_lease l;
+	int r = path ? b->handlers->lease(b->userdata, &root, id, &l) : -ENOMEM;
+
+	if (r <= 0)
+		return r;
+	r = sd_bus_message_new_signal(b->bus, &m, path, "org.freedesktop.DBus.Properties",
+		"PropertiesChanged");
+	if (r >= 0)
+		r = sd_bus_message_set_destination(m, holder);
+	if (r >= 0)
+		r = append_changed(m, &l);
+	return r < 0 ? r : sd_bus_send(b->bus, m, NULL);
+}
+
+/* A signal that cannot be sent is nobody's failure: the property can still be read. */
+void bus_lease_changed(struct bus *b, const char *id, const char *holder)
+{
+	(void)emit_changed(b, id, holder);
+}
+
 static const struct bus_lease_device *find_in_lease(const struct bus_lease *l, const char *address)
 {
 	char normal[ADDRESS_MAX];

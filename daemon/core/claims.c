@@ -8,12 +8,17 @@
 #include "base/text.h"
 #include "core/context.h"
 
+const struct claim *claim_of(const struct claims *claims, const struct device *d)
+{
+	for (size_t i = 0; i < claims->n; i++)
+		if (streq(claims->items[i].address, d->address))
+			return &claims->items[i];
+	return NULL;
+}
+
 const struct claim *claim_find(const struct context *c, const struct device *d)
 {
-	for (size_t i = 0; i < c->claims->n; i++)
-		if (streq(c->claims->items[i].address, d->address))
-			return &c->claims->items[i];
-	return NULL;
+	return claim_of(c->claims, d);
 }
 
 bool claim_holds(const struct claim *claim)

@@ -48,6 +48,7 @@ int choose_backend(struct context *c);
 int choose_handover(struct context *c);
 
 /* claims.c */
+const struct claim *claim_of(const struct claims *claims, const struct device *d);
 const struct claim *claim_find(const struct context *c, const struct device *d);
 bool claim_holds(const struct claim *claim);
 /* No lease has it, and yet this client may not have it reserved. */

@@ -97,3 +97,11 @@ int decide(const struct topology *t, const struct policy *p, const struct claims
 void decision_free(struct decision *d);
 DEFINE_CLEANUP(struct decision *, decision_free);
 #define _cleanup_decision_free_ _cleanup_(decision_free_cleanup)
+
+/*
+ * Whether a lease still owns the reset set of its device d: every member is the lease's, reserved
+ * with it, or used by nobody. Without exclusive that can change while the lease lives. True when
+ * out of memory, since no news is no change.
+ */
+bool reset_set_is_owned(const struct topology *t, const struct claims *claims,
+	const struct device *d, const char *lease);
