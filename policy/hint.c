@@ -47,12 +47,18 @@ const char *hint_nearest(const char *s, const char *const *words, size_t n)
 	const char *nearest = NULL;
 	/* up to a third of the word, so that short words do not become just any other */
 	unsigned best = strlen(s) / 3 + 1;
+	size_t n_s = strlen(s);
 
-	if (strlen(s) > WORD_MAX)
+	if (n_s > WORD_MAX)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		unsigned d = strlen(words[i]) > WORD_MAX ? best : distance(s, words[i]);
+		size_t n_word = strlen(words[i]), apart = n_word > n_s ? n_word - n_s : n_s - n_word;
+		unsigned d;
 
+		/* as many letters were put in or left out at least */
+		if (n_word > WORD_MAX || apart >= best)
+			continue;
+		d = distance(s, words[i]);
 		if (d < best) {
 			best = d;
 			nearest = words[i];

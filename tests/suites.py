@@ -16,7 +16,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "devlea
 WORK = Path(os.environ.get("DEVLEASE_CACHE", CACHE)) / "test-builds"
 LOGS = WORK / "logs"
 GCC, SANITIZED, FUZZ = WORK / "gcc", WORK / "clang-asan", WORK / "clang-fuzz"
-FUZZ_RUNS = 10000000
+FUZZ_RUNS = {"normal": (200000, 60), "long": (10000000, 14400)}  # and seconds at most
 TAIL = 60
 VM_LIMIT = 240  # seconds for a suite in the machine; they take 20 to 50
 
@@ -99,12 +99,12 @@ def step(what, *command):
 		sys.exit(1)
 
 
-def build(tree, cc, *options):
+def build(tree, cc, *options, target="all"):
 	env = ["env", "CC=" + cc]
 	again = ["--wipe"] if (tree / "meson-private").exists() else []
 	step("configure %s" % tree.name, *env, "meson", "setup", *again, tree, SOURCE, "-Dwerror=true",
 		"-Dtests=enabled", *options)
-	step("build %s" % tree.name, "ninja", "-C", tree)
+	step("build %s" % tree.name, "ninja", "-C", tree, target)
 
 
 def meson_tests(name, tree, *suites, **env):
@@ -121,12 +121,25 @@ def vm(name, kernel, case, boot="init", **env):
 		limit=3600)
 
 
-def fuzz():
-	"""The policy reader and matcher under both sanitizers, from the corpus in the tree."""
-	build(FUZZ, "clang", "-Dfuzz=true")
-	command = "tests/fuzz/fuzz-policy -runs=%d -max_len=4096 && echo 1 passed, 0 failed" % FUZZ_RUNS
-	return Suite("fuzzing the policy reader", "sh", "-c", "cd %s && %s" % (FUZZ, command),
-		limit=14400)
+def shell(name, command, limit):
+	return Suite(name, "bash", "-o", "pipefail", "-c", command + " && echo 1 passed, 0 failed",
+		limit=limit)
+
+
+def fuzz(runs, seconds):
+	"""The policy reader and matcher under both sanitizers, from the corpus in the tree, which is
+	judged by the lines that it reaches. What is found on the way stays in the build tree."""
+	build(FUZZ, "clang", "-Dfuzz=true", target="tests/fuzz/fuzz-policy")
+	(FUZZ / "found").mkdir(exist_ok=True)
+	fuzzer = "cd %s && tests/fuzz/fuzz-policy -runs=%d -max_total_time=%d -max_len=1024" % (
+		FUZZ, runs, seconds)
+	return [
+		shell("lines reached by the fuzzer's corpus",
+			"tests/fuzz/coverage | sed 's/^all /       all /'", 600),
+		shell("fuzzing the policy reader", "(%s -dict=%s/policy.dict found %s/corpus/policy 2>&1 | "
+			"tail -n 40 | sed 's/^Done /       /')" % (fuzzer, SOURCE / "tests/fuzz",
+			SOURCE / "tests/fuzz"), seconds + 600),
+	]
 
 
 def main(mode):
@@ -156,8 +169,7 @@ def main(mode):
 				vm("cycles", kernel, "cycles", **long),
 			]
 		suites.append(vm("shipped unit", "cdev", "unit", boot="systemd"))
-		if mode == "long":
-			suites.append(fuzz())
+		suites += fuzz(*FUZZ_RUNS[mode])
 	totals = [sum(column) for column in zip(*(s.run() for s in suites))]
 	print("%.0f minutes in all" % ((time.monotonic() - begin) / 60))
 	print("%d passed, %d failed, %d skipped" % tuple(totals))
