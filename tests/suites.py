@@ -156,6 +156,7 @@ def main(mode):
 		suites.append(meson_tests("unit and bus tests, clang ASan UBSan", SANITIZED, **counts,
 			DEVLEASE_SANITIZED="1", LSAN_OPTIONS="print_suppressions=0:suppressions=%s"
 			% (SOURCE / "tests/unit/lsan.supp")))
+		suites.append(Suite("bench, floors", "tests/bench/floors", GCC))
 		boots = [] if mode == "long" else ["--boot=init"]
 		suites.append(Suite("test machine", "tests/vm/selftest", *boots))
 		long = {"DEVLEASE_LONG": "1", "TIMEOUT": "3000"} if mode == "long" else {}
