@@ -324,6 +324,7 @@ int lease_begin(struct inquiry *i, const struct decision *d)
 		return r;
 	l->acquire_call = TAKE_PTR(i->call);
 	l->rounds = i->rounds;
+	l->consent = TAKE_PTR(i->consent);
 	lease_tell(l);
 	gather(l);
 	return 0;

@@ -24,6 +24,7 @@ static void inquiry_free(struct inquiry *i)
 		quota_end(i->manager->quota, i->peer->uid);
 	peer_free(i->peer);
 	bus_request_done(&i->request);
+	consent_free(i->consent);
 	free(i);
 }
 
@@ -56,6 +57,8 @@ static json_t *refusal_record(const struct inquiry *i, const struct decision *d)
 	json_object_set_new(r, "caller", record_caller(i->peer, i->uid, i->request.label));
 	json_object_set_new(r, "uid", json_integer(i->uid));
 	json_object_set_new(r, "policy-sha256", json_string(i->manager->policy_sha256));
+	if (i->consent)
+		json_object_set_new(r, "polkit", json_string(bus_answer_to_text(i->answer)));
 	return r;
 }
 
@@ -102,18 +105,30 @@ static int run_decide(const struct inquiry *i, struct decision **ret)
 	return decide(m->topology, m->policy, &claims, NULL, &client, &i->request.request, ret);
 }
 
+static void ask(struct inquiry *i, const struct decision *d)
+{
+	int r = inquiry_ask(i, d);
+
+	if (r < 0)
+		fail(i, r, "polkit could not be asked");
+}
+
 /* One turn: a step that has to wait keeps i, and calls this again when it has ended. */
-static void proceed(struct inquiry *i)
+void inquiry_proceed(struct inquiry *i)
 {
 	_cleanup_decision_free_ struct decision *d = NULL;
 	int r = run_decide(i, &d);
 
+	if (r >= 0)
+		r = inquiry_judge(i, d);
 	if (r < 0)
 		fail(i, r, "The request could not be decided");
 	else if (i->explain)
 		explain(i, d);
-	else if (d->verdict != VERDICT_ALLOW)
+	else if (d->verdict == VERDICT_DENY)
 		refuse(i, d);
+	else if (inquiry_must_ask(i, d))
+		ask(i, d);
 	else
 		grant(i, d);
 }
@@ -175,7 +190,7 @@ static void begin(struct manager *m, struct peer **peer, struct bus_request *req
 	i->call = call;
 	i->uid = uid;
 	i->explain = explain;
-	proceed(i);
+	inquiry_proceed(i);
 }
 
 void inquiry_acquire(void *userdata, struct peer **peer, struct bus_request *request,
@@ -207,11 +222,13 @@ void inquiry_again(struct lease *l)
 		.call = TAKE_PTR(l->acquire_call),
 		.uid = l->uid,
 		.rounds = l->rounds + 1,
+		.consent = TAKE_PTR(l->consent),
+		.answer = BUS_ANSWER_YES,
 	};
 	l->request = (struct bus_request){0};
 	lease_drop(l);
 	if (i->rounds <= ROUNDS_MAX) {
-		proceed(i);
+		inquiry_proceed(i);
 		return;
 	}
 	bus_reply_errno(TAKE_PTR(i->call), -EBUSY,

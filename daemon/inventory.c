@@ -315,6 +315,16 @@ static int devices_around(struct inventory *i, const struct device *d, struct bu
 	return 0;
 }
 
+void inventory_names(struct manager *m, const struct device *d, const char **ret_vendor,
+	const char **ret_model)
+{
+	struct names *names = m->inventory->names;
+
+	learn_names(m->inventory, d);
+	*ret_vendor = names_vendor(names, d->vendor, d->device);
+	*ret_model = names_model(names, d->vendor, d->device);
+}
+
 int inventory_bus_device(struct manager *m, const char *address, struct bus_device *ret)
 {
 	const struct device *d = topology_find(m->topology, address);
@@ -328,9 +338,7 @@ int inventory_bus_device(struct manager *m, const char *address, struct bus_devi
 	r = devices_around(i, d, ret);
 	if (r < 0)
 		return r;
-	learn_names(i, d);
-	ret->vendor_name = names_vendor(i->names, d->vendor, d->device);
-	ret->model_name = names_model(i->names, d->vendor, d->device);
+	inventory_names(m, d, &ret->vendor_name, &ret->model_name);
 	ret->state = lease_device_state(m, address);
 	l = lease_of_device(m, address);
 	/* Before the facts are gathered the driver is still the original one. */

@@ -162,6 +162,19 @@ static int load_devices(struct lease *l, const json_t *devices)
 	return a->n_requested > 0 ? 0 : -EBADMSG;
 }
 
+static unsigned load_actions(const json_t *c)
+{
+	const json_t *names = json_object_get(c, "polkit"), *name;
+	unsigned authorised = 0;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		for (enum bus_action a = 0; a < BUS_ACTION_N; a++)
+			if (streq(json_string_value(name), bus_action_id(a)))
+				authorised |= 1U << a;
+	return authorised;
+}
+
 static int load_peer(struct lease *l, const json_t *c)
 {
 	struct peer *p = l->peer = calloc(1, sizeof(*p));
@@ -173,6 +186,7 @@ static int load_peer(struct lease *l, const json_t *c)
 	p->start_time = get_integer(c, "start-time");
 	p->loginuid_known = json_is_integer(json_object_get(c, "loginuid"));
 	p->loginuid = get_integer(c, "loginuid");
+	p->authorised = load_actions(c);
 	if (strdup_to(&p->unit, get_string(c, "unit")) < 0 ||
 		strdup_to(&p->exe, get_string(c, "exe")) < 0)
 		return -ENOMEM;

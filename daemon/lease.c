@@ -74,6 +74,7 @@ struct lease *lease_free(struct lease *l)
 	peer_free(l->peer);
 	bus_request_done(&l->request);
 	free(l->policy_sha256);
+	consent_free(l->consent);
 	free(l);
 	return NULL;
 }

@@ -15,6 +15,7 @@
 
 #include "assignment.h"
 #include "bus/bus.h"
+#include "core/consent.h"
 #include "core/decide.h"
 #include "core/lease.h"
 #include "core/plan.h"
@@ -61,6 +62,7 @@ struct lease {
 	uint64_t since;            /* CLOCK_REALTIME, microseconds */
 	uint64_t started;          /* CLOCK_MONOTONIC, microseconds: begin of the request or release */
 	unsigned rounds;           /* of the inquiry that it came from */
+	struct consent *consent;   /* likewise; NULL: polkit was not asked */
 	struct plan *plan;
 
 	int hold_read, hold_write;
@@ -95,6 +97,11 @@ struct inquiry {
 	uid_t uid;       /* whom the policy is asked about: the peer's, or for-uid */
 	bool explain;    /* the decision is the answer */
 	unsigned rounds; /* how often it was taken back from a lease */
+	/* inquiry-ask.c */
+	struct consent *consent; /* what polkit is or was asked about; NULL: nothing */
+	size_t authorised;       /* how many of its devices it said yes to */
+	enum bus_answer answer;  /* its last */
+	uint64_t deadline;       /* CLOCK_MONOTONIC, microseconds */
 };
 
 struct manager {
@@ -140,6 +147,9 @@ void inventory_update(struct manager *m, struct device **fresh, size_t n);
 void inventory_look_again(struct manager *m, const char *address);
 /* Tells the bus that the device's state changed. */
 void inventory_device_changed(struct manager *m, const char *address);
+/* From the PCI ID database; "" for what it does not have. */
+void inventory_names(struct manager *m, const struct device *d, const char **ret_vendor,
+	const char **ret_model);
 int inventory_bus_device(struct manager *m, const char *address, struct bus_device *ret);
 
 /* --- marks.c --- */
@@ -207,6 +217,14 @@ void inquiry_explain(void *userdata, struct peer **peer, struct bus_request *req
 	struct bus_call *call);
 /* Drops a lease whose devices were not touched yet, and decides its request anew. */
 void inquiry_again(struct lease *l);
+/* Decides anew after a wait, and goes on from there; may free i. */
+void inquiry_proceed(struct inquiry *i);
+/* --- inquiry-ask.c: Access=ask --- */
+bool inquiry_must_ask(const struct inquiry *i, const struct decision *d);
+/* Proceeds when polkit has answered; on failure it does not. */
+int inquiry_ask(struct inquiry *i, const struct decision *d);
+/* Makes d a refusal unless polkit, if it was asked, said yes to the very same. 0 or -ENOMEM. */
+int inquiry_judge(struct inquiry *i, struct decision *d);
 
 /* --- acquire.c, release.c, restore.c --- */
 /* Makes the lease that was decided on, which takes over what the inquiry owns. On failure the

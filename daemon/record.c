@@ -27,6 +27,17 @@ static json_t *safe_string(const char *s)
 	return safe ? json_string(safe) : json_null();
 }
 
+/* The polkit actions that the caller was authorised for. */
+static json_t *record_actions(unsigned authorised)
+{
+	json_t *all = json_array();
+
+	for (enum bus_action a = 0; a < BUS_ACTION_N; a++)
+		if (authorised & (1U << a))
+			json_array_append_new(all, json_string(bus_action_id(a)));
+	return all;
+}
+
 json_t *record_caller(const struct peer *peer, uid_t for_uid, const char *label)
 {
 	json_t *c = json_object();
@@ -46,6 +57,8 @@ json_t *record_caller(const struct peer *peer, uid_t for_uid, const char *label)
 		json_object_set_new(c, "unit", safe_string(peer->unit));
 	if (label)
 		json_object_set_new(c, "label", safe_string(label));
+	if (peer->authorised)
+		json_object_set_new(c, "polkit", record_actions(peer->authorised));
 	if (for_uid != peer->uid)
 		json_object_set_new(c, "for-uid", json_integer(for_uid));
 	return c;

@@ -14,6 +14,10 @@ struct bus {
 	/* What the last find callback found: sd-bus hands it to the getters right after. */
 	struct bus_device found_device;
 	struct bus_lease found_lease;
+	/* polkit.c: what it is asked now, and the match that tells who leaves meanwhile. */
+	struct bus_question *questions;
+	sd_bus_slot *leaving;
+	uint64_t last_question;
 };
 
 struct bus_call {

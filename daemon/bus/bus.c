@@ -69,6 +69,7 @@ void bus_free(struct bus *b)
 {
 	if (!b)
 		return;
+	bus_ask_done(b);
 	sd_bus_flush_close_unref(b->bus);
 	sd_event_unref(b->event);
 	free(b);

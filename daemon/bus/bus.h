@@ -10,6 +10,7 @@
 #include <systemd/sd-bus.h>
 
 #include "bus/peer.h"
+#include "bus/polkit.h"
 #include "core/decide.h"
 #include "core/topology.h"
 

@@ -12,6 +12,12 @@
 
 #include "base/macro.h"
 
+/* What polkit can be asked for, org.devlease1.NAME. */
+enum bus_action {
+	BUS_ACTION_ACQUIRE, /* a device whose rule says ask */
+	BUS_ACTION_N,
+};
+
 struct peer {
 	char *name;  /* unique bus name */
 	uid_t uid;
@@ -23,6 +29,7 @@ struct peer {
 	char *exe;           /* for the journal only, NULL: unknown */
 	uint32_t loginuid;   /* UINT32_MAX: none */
 	bool loginuid_known;
+	unsigned authorised; /* bits of enum bus_action: polkit was asked and said yes */
 };
 
 /* One round trip to the bus daemon: uid, gids and pid. -ENXIO when the name is gone already. */

@@ -66,18 +66,17 @@ int access_check(struct context *c)
 	for (size_t i = 0; i < c->decision->n_devices; i++) {
 		struct decided_device *dd = &c->decision->devices[i];
 		struct policy_device pd = policy_device_of(dd->device);
-		enum verdict access;
 		int r;
 
-		dd->rule = policy_match(c->policy, c->client, &pd, &access);
+		dd->rule = policy_match(c->policy, c->client, &pd, &dd->access);
 		dd->isolation = dd->rule->terms.isolation;
 		if (c->request->isolation > dd->isolation)
 			dd->isolation = c->request->isolation;
 		dd->reset_set = dd->rule->terms.reset_set | c->request->reset_set;
 
-		if (access == VERDICT_ALLOW)
+		if (dd->access == VERDICT_ALLOW)
 			r = report_allowed(c, dd->device, dd->rule);
-		else if (access == VERDICT_ASK)
+		else if (dd->access == VERDICT_ASK)
 			r = report_ask(c, dd->device, dd->rule);
 		else
 			r = report_denied(c, dd->device, dd->rule);

@@ -184,6 +184,21 @@ int decide(const struct topology *t, const struct policy *p, const struct claims
 	return 0;
 }
 
+int decision_refuse(struct decision *d, enum code code, const char *device, const char *text)
+{
+	const struct code_info *info = code_info(code);
+	int r = findings_add(&d->findings, info->severity, info->refusal, info->name, device,
+		info->help, "%s", text);
+
+	if (r >= 0)
+		r = sort_findings(d);
+	if (r < 0)
+		return r;
+	d->refusal = findings_refusal(&d->findings);
+	d->verdict = VERDICT_DENY;
+	return 0;
+}
+
 void decision_free(struct decision *d)
 {
 	if (!d)

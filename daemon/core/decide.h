@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "core/codes.h"
 #include "core/host_use.h"
 #include "core/topology.h"
 #include "policy/policy.h"
@@ -63,6 +64,7 @@ enum peer_role {
 struct decided_device {
 	const struct device *device;   /* borrowed from the snapshot */
 	const struct policy_rule *rule; /* borrowed from the policy; NULL for peers */
+	enum verdict access;           /* what the rule says to this client */
 	enum isolation isolation;      /* what is required: rule and request together */
 	unsigned reset_set;            /* likewise */
 	bool reset_set_owned;          /* the whole set is in this lease or reserved with it */
@@ -94,6 +96,9 @@ struct decision {
 int decide(const struct topology *t, const struct policy *p, const struct claims *claims,
 	const struct host_uses *uses, const struct policy_client *client, const struct request *r,
 	struct decision **ret);
+/* Turns a decision that does not refuse into one that does, by a finding on a requested device or
+ * "". 0 or -ENOMEM. */
+int decision_refuse(struct decision *d, enum code code, const char *device, const char *text);
 void decision_free(struct decision *d);
 DEFINE_CLEANUP(struct decision *, decision_free);
 #define _cleanup_decision_free_ _cleanup_(decision_free_cleanup)

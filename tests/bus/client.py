@@ -113,8 +113,11 @@ class Client:
         return self.message(PATH, MANAGER, "Acquire",
                             GLib.Variant("(asa{sv})", (devices, options(**opts))))
 
-    def acquire(self, devices, **opts):
-        (path, names, info), fds = self.send(self.acquire_message(devices, **opts))
+    def acquire(self, devices, interactive=False, **opts):
+        message = self.acquire_message(devices, **opts)
+        if interactive:
+            message.set_flags(Gio.DBusMessageFlags.ALLOW_INTERACTIVE_AUTHORIZATION)
+        (path, names, info), fds = self.send(message, 150)
         return Lease(self, path, {name: fds[i] for name, i in names.items()}, info)
 
     def explain(self, devices, **opts):

@@ -288,7 +288,11 @@ Test(random, leases_are_apart, .fini = tell_seed)
 	cr_expect_gt(totals.with_peers, totals.granted / 10);
 	cr_expect_gt(totals.stricter, 1000);
 	cr_expect_gt(totals.stricter_rule, 300);
-	for (int c = 0; c < CODE_N; c++)
+	for (int c = 0; c < CODE_N; c++) {
+		/* Those of polkit's answers are put in after a decision. */
+		if (c >= CODE_ACCESS_NOT_AUTHORISED && c <= CODE_ACCESS_CHANGED)
+			continue;
 		cr_expect_geq(totals.codes[c], CODE_HITS, "%s came up %u times: world.c and game.c "
 			"have to make what leads to it", code_info(c)->name, totals.codes[c]);
+	}
 }
