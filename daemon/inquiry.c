@@ -97,6 +97,8 @@ static int run_decide(const struct inquiry *i, struct decision **ret)
 
 	if (r < 0)
 		return r;
+	/* No event tells when an administrator turns them. It cannot fail, so there is no gate. */
+	m->host->ops->switches(m->host, &m->topology->facts);
 	/* The groups and the unit are those of root's own process, not of whom it asks for. */
 	if (i->uid != i->peer->uid) {
 		client.n_gids = 0;

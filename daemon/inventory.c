@@ -155,6 +155,31 @@ static void forget_scan(struct inventory *i)
 	i->n_found = 0;
 }
 
+static void note_address(struct inventory *i, const char *address)
+{
+	if (!*address || strv_contains(i->pending, address))
+		return;
+	if (strv_length(i->pending) >= PENDING_MAX || strv_append(&i->pending, address) < 0)
+		i->pending_all = true;
+}
+
+/* A VF that comes or goes changes its PF, of which the kernel tells nothing. Returns whether a
+ * bridge was read. */
+static bool note_related(struct inventory *i)
+{
+	bool bridges = false;
+
+	for (char **s = i->addresses; *s; s++) {
+		const struct device *before = topology_find(i->manager->topology, *s);
+		const struct device *now = find_fresh(i->found, i->n_found, *s);
+
+		if (!before != !now && (now ? now : before)->physical_function)
+			note_address(i, (now ? now : before)->physical_function);
+		bridges |= now && now->is_bridge;
+	}
+	return bridges;
+}
+
 static void on_scanned(void *arg, int result)
 {
 	struct inventory *i = arg;
@@ -165,9 +190,14 @@ static void on_scanned(void *arg, int result)
 			errno_name(-result));
 	} else if (!i->addresses) {
 		swap(i->manager, &i->facts, i->found, i->n_found);
+		bridges_look(i->manager);
 	} else {
+		bool bridges = note_related(i);
+
 		replace(i->manager, i->found, i->n_found, i->addresses);
 		free(i->found);
+		if (bridges)
+			bridges_look(i->manager);
 	}
 	forget_scan(i);
 	scan_pending(i);
@@ -191,14 +221,6 @@ static void scan_pending(struct inventory *i)
 		forget_scan(i);
 		i->pending_all = true;
 	}
-}
-
-static void note_address(struct inventory *i, const char *address)
-{
-	if (!*address || strv_contains(i->pending, address))
-		return;
-	if (strv_length(i->pending) >= PENDING_MAX || strv_append(&i->pending, address) < 0)
-		i->pending_all = true;
 }
 
 void inventory_look_again(struct manager *m, const char *address)
@@ -244,7 +266,10 @@ int inventory_start(struct manager *m)
 		return r;
 	swap(m, &i->facts, i->found, i->n_found);
 	forget_scan(i);
-	return m->topology ? 0 : -ENOMEM;
+	if (!m->topology)
+		return -ENOMEM;
+	bridges_look(m);
+	return 0;
 }
 
 void inventory_free(struct inventory *i)
@@ -340,6 +365,8 @@ int inventory_bus_device(struct manager *m, const char *address, struct bus_devi
 		return r;
 	inventory_names(m, d, &ret->vendor_name, &ret->model_name);
 	ret->state = lease_device_state(m, address);
+	ret->isolation = d->iommu_group < 0 ? "none" :
+		topology_is_strict(m->topology, d) ? "strict" : "group";
 	l = lease_of_device(m, address);
 	/* Before the facts are gathered the driver is still the original one. */
 	ret->original_driver = l && l->state != LEASE_REQUESTED ?

@@ -122,6 +122,7 @@ struct manager {
 	size_t n_marks;
 
 	struct inventory *inventory;
+	bool looking, look_again; /* at bridges */
 };
 
 /* --- manager.c --- */
@@ -151,6 +152,10 @@ void inventory_device_changed(struct manager *m, const char *address);
 void inventory_names(struct manager *m, const struct device *d, const char **ret_vendor,
 	const char **ret_model);
 int inventory_bus_device(struct manager *m, const char *address, struct bus_device *ret);
+
+/* --- bridges.c --- */
+/* Reads the facts of bridges that are not known, later. */
+void bridges_look(struct manager *m);
 
 /* --- marks.c --- */
 int marks_load(struct manager *m);

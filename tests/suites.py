@@ -115,9 +115,9 @@ def meson_tests(name, tree, *suites, **env):
 		env=env, log_of=tree)
 
 
-def vm(name, kernel, case, boot="init", **env):
+def vm(name, kernel, case, boot="init", options=(), **env):
 	return Suite("%s, %s kernel" % (name, kernel), "tests/vm/test", "--kernel=" + kernel,
-		"--boot=" + boot, "--build=%s" % GCC, case, env={"TIMEOUT": str(VM_LIMIT), **env},
+		"--boot=" + boot, "--build=%s" % GCC, *options, case, env={"TIMEOUT": str(VM_LIMIT), **env},
 		limit=3600)
 
 
@@ -164,6 +164,9 @@ def main(mode):
 			suites += [
 				vm("main job", kernel, "main-job"),
 				vm("reset sets", kernel, "reset-sets"),
+				vm("isolation", kernel, "isolation"),
+				vm("no-IOMMU mode", kernel, "no-iommu",
+					options=["--append=intel_iommu=off"]),
 				vm("requirements", kernel, "requirements", TIMEOUT="480"),
 				vm("holders", kernel, "holders"),
 				vm("faults", kernel, "faults"),

@@ -41,6 +41,7 @@ struct bus_device {
 	const char *vendor_name, *model_name;
 	const char *original_driver; /* NULL: none */
 	const char *state;
+	const char *isolation;
 	const struct device **group, **reset_set;
 	size_t n_group, n_reset_set;
 };

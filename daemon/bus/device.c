@@ -114,7 +114,7 @@ static void get_reset_methods(const struct bus_device *d, struct value *v)
 
 static void get_isolation(const struct bus_device *d, struct value *v)
 {
-	set_string(v, d->device->iommu_group < 0 ? "none" : d->n_group > 1 ? "group" : "strict");
+	set_string(v, d->isolation);
 }
 
 static void get_numa_node(const struct bus_device *d, struct value *v)

@@ -82,6 +82,9 @@ int host_use_check(struct context *c, size_t i);
 
 /* isolation.c, reset_set.c, sriov.c, limits.c */
 int isolation_check(struct context *c, size_t i);
+/* isolation_reasons.c: why the group is as large as it is, and what is weak about it. */
+int isolation_explain(struct context *c, const struct device *d, const struct device **mates,
+	int n_mates);
 int reset_set_check(struct context *c, size_t i);
 /* Once all peers are known: addresses and ownership of each device's reset set. */
 int reset_set_finish(struct context *c);

@@ -14,6 +14,14 @@ static const char *remapping_state(enum tristate interrupt_remapping)
 					 : "interrupt remapping is not known to be on";
 }
 
+/* The module whose switch is on, or NULL. */
+static const char *unsafe_switch(const struct host_facts *facts)
+{
+	if (facts->unsafe_interrupts_type1)
+		return "vfio_iommu_type1";
+	return facts->unsafe_interrupts_iommufd ? "iommufd" : NULL;
+}
+
 static int check_strict(struct context *c, const struct device *d, const struct device **mates,
 	int n)
 {
@@ -42,6 +50,12 @@ static int check_strict(struct context *c, const struct device *d, const struct 
 		r = report(c, CODE_ISOLATION_ACS_OVERRIDE, d->address, NULL,
 			"strict isolation is required, and the kernel runs with an ACS override");
 	}
+	if (r >= 0 && unsafe_switch(facts)) {
+		good = false;
+		r = report(c, CODE_ISOLATION_UNSAFE_INTERRUPTS, d->address, NULL,
+			"strict isolation is required, and the module %s allows unsafe interrupts",
+			unsafe_switch(facts));
+	}
 	if (r < 0 || !good)
 		return r;
 	return report(c, CODE_ISOLATION_STRICT, d->address, NULL,
@@ -59,6 +73,9 @@ static int report_weak(struct context *c, const struct device *d)
 	if (r >= 0 && facts->acs_override)
 		r = report(c, CODE_ISOLATION_WEAK, d->address, NULL,
 			"the kernel runs with an ACS override, so IOMMU groups may be untrue");
+	if (r >= 0 && unsafe_switch(facts))
+		r = report(c, CODE_ISOLATION_WEAK, d->address, NULL,
+			"the module %s allows unsafe interrupts", unsafe_switch(facts));
 	return r;
 }
 
@@ -110,6 +127,9 @@ int isolation_check(struct context *c, size_t i)
 	n = topology_group_mates(c->topology, d, &mates);
 	if (n < 0)
 		return n;
+	r = isolation_explain(c, d, mates, n);
+	if (r < 0)
+		return r;
 	if (strict)
 		return check_strict(c, d, mates, n);
 	r = report_weak(c, d);

@@ -315,6 +315,22 @@ char *join_addresses(const struct device **devices, size_t n, const char *separa
 	return text_steal(&t);
 }
 
+bool topology_is_strict(const struct topology *t, const struct device *d)
+{
+	const struct host_facts *f = &t->facts;
+
+	if (d->iommu_group < 0 || f->interrupt_remapping != YES || f->acs_override ||
+		f->unsafe_interrupts_type1 || f->unsafe_interrupts_iommufd)
+		return false;
+	for (size_t i = first_of_group(t, d->iommu_group); i < t->n_devices; i++) {
+		if (t->by_group[i]->iommu_group != d->iommu_group)
+			break;
+		if (!t->by_group[i]->is_bridge && t->by_group[i] != d)
+			return false;
+	}
+	return true;
+}
+
 bool device_has_function_reset(const struct device *d)
 {
 	return d->reset_methods && d->reset_methods[0] != '\0';

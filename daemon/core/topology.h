@@ -14,6 +14,33 @@
 #include "base/macro.h"
 #include "core/address.h"
 
+enum bridge_kind {
+	BRIDGE_UNKNOWN, /* no bridge, or not looked at yet */
+	BRIDGE_ROOT_PORT,
+	BRIDGE_UPSTREAM_PORT,
+	BRIDGE_DOWNSTREAM_PORT,
+	BRIDGE_CONVENTIONAL, /* below it is conventional PCI: PCIe-to-PCI and PCI-to-PCI */
+	BRIDGE_OTHER,
+};
+
+/* ACS controls that isolate: bits of the ACS capability's registers (PCIe 5.0, 7.7.8). */
+#define ACS_SOURCE_VALIDATION 0x01
+#define ACS_REQUEST_REDIRECT 0x04
+#define ACS_COMPLETION_REDIRECT 0x08
+#define ACS_UPSTREAM_FORWARDING 0x10
+#define ACS_ISOLATION                                                                              \
+	(ACS_SOURCE_VALIDATION | ACS_REQUEST_REDIRECT | ACS_COMPLETION_REDIRECT |                  \
+		ACS_UPSTREAM_FORWARDING)
+
+/* What a bridge's configuration space says. */
+struct bridge_facts {
+	enum bridge_kind kind;
+	bool has_acs;         /* there is an ACS capability */
+	uint16_t acs_missing; /* of ACS_ISOLATION: not there, or there and switched off. The kernel
+			       * takes a bit that the capability lacks for hard-wired
+			       * (drivers/pci/pci.c: pci_acs_flags_enabled()) */
+};
+
 /* One device, never changed once it is in a snapshot, reference counted. */
 struct device {
 	unsigned refs;
@@ -23,9 +50,11 @@ struct device {
 	uint32_t class_code;       /* 24 bits */
 	char *modalias;
 	char *driver;              /* NULL: none */
-	int iommu_group;           /* -1: none */
+	int iommu_group;           /* -1: none, or one that has no IOMMU */
 	char *reset_methods;       /* blank separated, "" when there is no reset */
 	int numa_node;             /* -1: none */
+	bool identity_domain;      /* its group's default domain is identity: passthrough */
+	struct bridge_facts bridge;
 	bool is_bridge;            /* header type 1 or 2: never leased, never counted as a sibling */
 	char *parent;              /* address of the bridge above, NULL on a root bus */
 	char *root;                /* "pci0000:00" */
@@ -46,11 +75,13 @@ struct host_facts {
 	bool legacy;                 /* /dev/vfio/vfio is there */
 	enum tristate interrupt_remapping;
 	bool acs_override;           /* pcie_acs_override= on the kernel command line */
+	/* allow_unsafe_interrupts of the modules vfio_iommu_type1 and iommufd. */
+	bool unsafe_interrupts_type1, unsafe_interrupts_iommufd;
 };
 
 struct topology {
 	unsigned refs;
-	struct host_facts facts;
+	struct host_facts facts; /* its owner may freshen them: no event tells of the switches */
 	struct device **devices; /* sorted by address with strcmp() */
 	size_t n_devices;
 	struct device **by_group;  /* the same n_devices, sorted by group and address */
@@ -103,6 +134,9 @@ int topology_reset_set(const struct topology *t, const struct device *d,
 
 /* "0000:01:00.0, 0000:01:00.1"; NULL when out of memory. */
 char *join_addresses(const struct device **devices, size_t n, const char *separator);
+
+/* Alone in its group, on a host where that holds: what Isolation=strict requires. */
+bool topology_is_strict(const struct topology *t, const struct device *d);
 
 /* d can be reset without touching another device: reset_method is not empty. */
 bool device_has_function_reset(const struct device *d);

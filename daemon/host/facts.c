@@ -69,6 +69,24 @@ static bool acs_override(int sysfs)
 	return false;
 }
 
+/* A parameter of a module that is not there is off. */
+static bool is_switched_on(int sysfs, const char *path)
+{
+	_cleanup_free_ char *line = NULL;
+
+	return read_line_at(sysfs, path, &line) >= 0 && (line[0] == 'Y' || line[0] == '1');
+}
+
+void host_switches(struct host *host, struct host_facts *facts)
+{
+	int sysfs = linux_host(host)->sysfs;
+
+	facts->unsafe_interrupts_type1 = is_switched_on(sysfs,
+		"module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
+	facts->unsafe_interrupts_iommufd = is_switched_on(sysfs,
+		"module/iommufd/parameters/allow_unsafe_interrupts");
+}
+
 void read_facts(struct linux_host *h, struct host_facts *ret)
 {
 	*ret = (struct host_facts){
@@ -77,4 +95,5 @@ void read_facts(struct linux_host *h, struct host_facts *ret)
 		.interrupt_remapping = interrupt_remapping(h->sysfs),
 		.acs_override = acs_override(h->sysfs),
 	};
+	host_switches(&h->host, ret);
 }

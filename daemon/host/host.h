@@ -31,8 +31,14 @@ struct host_ops {
 	/* A full scan; *ret_devices as topology_new_consume() wants it. */
 	int (*scan)(struct host *h, struct host_facts *ret_facts, struct device ***ret_devices,
 		size_t *ret_n);
-	/* One device again; -ENODEV when it is gone. */
+	/* One device again; -ENODEV when it is gone. Neither reads the facts of bridges. */
 	int (*scan_device)(struct host *h, const char *address, struct device **ret);
+	/* Reads a bridge's configuration space, which waits while it is being reset; a bridge
+	 * that sleeps is left alone: -EAGAIN. */
+	int (*bridge_facts)(struct host *h, const char *address, struct bridge_facts *ret);
+	/* Sets the two unsafe_interrupts_* of facts as they are now. Quick and never blocks, so
+	 * that it may be called on the main loop. */
+	void (*switches)(struct host *h, struct host_facts *facts);
 
 	/* *ret is NULL when there is no driver or no override. [helper] for the override. */
 	int (*driver_get)(struct host *h, const char *address, char **ret);

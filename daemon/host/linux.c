@@ -29,6 +29,8 @@ static void linux_host_free(struct host *host)
 static const struct host_ops linux_ops = {
 	.scan = host_scan,
 	.scan_device = host_scan_device,
+	.bridge_facts = host_bridge_facts,
+	.switches = host_switches,
 	.driver_get = host_driver_get,
 	.override_get = host_override_get,
 	.override_set = host_override_set,

@@ -44,6 +44,8 @@ int open_node(struct linux_host *h, const char *node, dev_t expected);
 int host_scan(struct host *h, struct host_facts *ret_facts, struct device ***ret_devices,
 	size_t *ret_n);
 int host_scan_device(struct host *h, const char *address, struct device **ret);
+int host_bridge_facts(struct host *h, const char *address, struct bridge_facts *ret);
+void host_switches(struct host *h, struct host_facts *facts);
 void read_facts(struct linux_host *h, struct host_facts *ret);
 
 int host_driver_get(struct host *h, const char *address, char **ret);

@@ -171,6 +171,28 @@ static int read_numbers(int dir, struct device *d)
 	return r;
 }
 
+/*
+ * The type of the group's default domain. A group that VFIO made for no-IOMMU mode has none, and a
+ * name of its own (drivers/vfio/group.c: vfio_noiommu_group_alloc()): it isolates nothing, so the
+ * device counts as one without a group.
+ */
+static void read_group_type(int sysfs, struct device *d)
+{
+	_cleanup_free_ char *type = NULL, *name = NULL;
+	char path[HOST_PATH_MAX];
+
+	if (d->iommu_group < 0)
+		return;
+	snprintf(path, sizeof(path), "kernel/iommu_groups/%d/type", d->iommu_group);
+	if (read_line_at(sysfs, path, &type) >= 0)
+		d->identity_domain = streq(type, "identity");
+	if (type && !streq(type, "unknown"))
+		return;
+	snprintf(path, sizeof(path), "kernel/iommu_groups/%d/name", d->iommu_group);
+	if (read_line_at(sysfs, path, &name) >= 0 && streq(name, "vfio-noiommu"))
+		d->iommu_group = -1;
+}
+
 static int read_texts(int sysfs, int dir, struct device *d)
 {
 	int r;
@@ -216,6 +238,7 @@ static int read_device(int sysfs, int devices, const char *address, struct devic
 	if (r < 0)
 		return r == -ENOENT ? -ENODEV : r;
 	d->is_bridge = is_bridge(dir, d->class_code);
+	read_group_type(sysfs, d);
 	*ret = TAKE_PTR(d);
 	return 0;
 }

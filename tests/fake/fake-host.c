@@ -101,6 +101,33 @@ int fake_scan_device(struct host *h, const char *address, struct device **ret)
 	return d ? show(f, d, ret) : -ENODEV;
 }
 
+/* The built-in machine as QEMU makes it: its root ports have ACS, its switch has none. */
+int fake_bridge_facts(struct host *h, const char *address, struct bridge_facts *ret)
+{
+	FAKE_ENTER(f, h);
+	struct fake_device *d = fake_find(f, address);
+
+	if (!d)
+		return -ENODEV;
+	*ret = (struct bridge_facts){ .kind = BRIDGE_OTHER };
+	if (!d->parent)
+		*ret = (struct bridge_facts){ .kind = BRIDGE_ROOT_PORT, .has_acs = true };
+	else if (d->device == 0x000e)
+		ret->kind = BRIDGE_CONVENTIONAL;
+	else if (d->device == 0x8233)
+		*ret = (struct bridge_facts){ .kind = BRIDGE_DOWNSTREAM_PORT,
+			.acs_missing = ACS_ISOLATION };
+	return 0;
+}
+
+void fake_switches(struct host *h, struct host_facts *facts)
+{
+	FAKE_ENTER(f, h);
+
+	facts->unsafe_interrupts_type1 = f->facts.unsafe_interrupts_type1;
+	facts->unsafe_interrupts_iommufd = f->facts.unsafe_interrupts_iommufd;
+}
+
 int fake_host_state(struct host *h, const char *address, struct fake_state *ret)
 {
 	FAKE_ENTER(f, h);
@@ -166,6 +193,8 @@ static void fake_free(struct host *h)
 static const struct host_ops fake_ops = {
 	.scan = fake_scan,
 	.scan_device = fake_scan_device,
+	.bridge_facts = fake_bridge_facts,
+	.switches = fake_switches,
 	.driver_get = fake_driver_get,
 	.override_get = fake_override_get,
 	.override_set = fake_override_set,

@@ -98,6 +98,8 @@ struct fake_file *fake_group_file(struct fake_host *f, int group);
 int fake_scan(struct host *h, struct host_facts *ret_facts, struct device ***ret_devices,
 	size_t *ret_n);
 int fake_scan_device(struct host *h, const char *address, struct device **ret);
+int fake_bridge_facts(struct host *h, const char *address, struct bridge_facts *ret);
+void fake_switches(struct host *h, struct host_facts *facts);
 int fake_driver_get(struct host *h, const char *address, char **ret);
 int fake_override_get(struct host *h, const char *address, char **ret);
 int fake_override_set(struct host *h, const char *address, const char *driver);

@@ -42,7 +42,8 @@ static void check_group(struct game *g, struct lease *l, const struct member *m)
 			w->devices[m->device].address);
 	}
 	if (m->isolation == ISOLATION_STRICT)
-		cr_assert(w->facts.interrupt_remapping == YES && !w->facts.acs_override);
+		cr_assert(w->facts.interrupt_remapping == YES && !w->facts.acs_override &&
+			!w->facts.unsafe_interrupts_type1 && !w->facts.unsafe_interrupts_iommufd);
 }
 
 static void check_reset(struct game *g, struct lease *l, const struct member *m)

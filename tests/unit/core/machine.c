@@ -27,10 +27,10 @@ static const struct row rows[] = {
 	{CONV_E1000, BRIDGE, 3, NULL, "e1000"},
 	{"0000:00:13.0", NULL, 53, NULL, "pcieport", .bridge = true},
 	{"0000:05:00.0", "0000:00:13.0", 54, NULL, "pcieport", .bridge = true},
-	{"0000:06:00.0", "0000:05:00.0", 7, NULL, "pcieport", .bridge = true},
-	{SWITCH0, "0000:06:00.0", 7, "flr bus"},
-	{"0000:06:01.0", "0000:05:00.0", 8, NULL, "pcieport", .bridge = true},
-	{SWITCH1, "0000:06:01.0", 8, "pm bus"},
+	{SWITCH0_PORT, "0000:05:00.0", 7, NULL, "pcieport", .bridge = true},
+	{SWITCH0, SWITCH0_PORT, 7, "flr bus"},
+	{SWITCH1_PORT, "0000:05:00.0", 8, NULL, "pcieport", .bridge = true},
+	{SWITCH1, SWITCH1_PORT, 8, "pm bus"},
 	{"0000:00:14.0", NULL, 55, NULL, "pcieport", .bridge = true},
 	{PF, "0000:00:14.0", 10, "flr bus", "igb"},
 	{VF0, "0000:00:14.0", 11, "flr", NULL, PF},
@@ -110,6 +110,20 @@ static const char *driver_of(const struct row *row, char **changes)
 	return row->driver;
 }
 
+/* Root ports isolate; the switch does not, and one of its ports could. */
+static struct bridge_facts bridge_of(const struct row *row)
+{
+	if (!row->bridge)
+		return (struct bridge_facts){0};
+	if (streq(row->address, BRIDGE))
+		return (struct bridge_facts){.kind = BRIDGE_CONVENTIONAL};
+	if (streq(row->address, SWITCH0_PORT))
+		return (struct bridge_facts){BRIDGE_DOWNSTREAM_PORT, false, ACS_ISOLATION};
+	if (streq(row->address, SWITCH1_PORT))
+		return (struct bridge_facts){BRIDGE_DOWNSTREAM_PORT, true, ACS_SOURCE_VALIDATION};
+	return (struct bridge_facts){.kind = BRIDGE_ROOT_PORT, .has_acs = true};
+}
+
 static struct host_facts facts_of(char **changes)
 {
 	struct host_facts facts = {.iommufd = true, .legacy = true, .interrupt_remapping = YES};
@@ -117,6 +131,8 @@ static struct host_facts facts_of(char **changes)
 	facts.iommufd = !strv_contains(changes, "-iommufd");
 	facts.legacy = !strv_contains(changes, "-legacy");
 	facts.acs_override = strv_contains(changes, "+acs-override");
+	facts.unsafe_interrupts_type1 = strv_contains(changes, "+unsafe-type1");
+	facts.unsafe_interrupts_iommufd = strv_contains(changes, "+unsafe-iommufd");
 	if (strv_contains(changes, "-remapping"))
 		facts.interrupt_remapping = NO;
 	if (strv_contains(changes, "?remapping"))
@@ -146,6 +162,8 @@ struct topology *machine_new(const char *changes)
 		devices[i] = machine_device(rows[i].address, rows[i].parent, rows[i].group,
 			rows[i].methods, driver_of(&rows[i], words), rows[i].pf);
 		devices[i]->is_bridge = rows[i].bridge;
+		devices[i]->bridge = bridge_of(&rows[i]);
+		devices[i]->identity_domain = strv_contains(words, "+passthrough");
 	}
 	link_vfs(devices, ARRAY_SIZE(rows));
 	facts = facts_of(words);

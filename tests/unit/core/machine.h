@@ -12,6 +12,8 @@
 #define BRIDGE "0000:03:00.0"
 #define CONV_EDU "0000:04:01.0"
 #define CONV_E1000 "0000:04:02.0"
+#define SWITCH0_PORT "0000:06:00.0"
+#define SWITCH1_PORT "0000:06:01.0"
 #define SWITCH0 "0000:07:00.0"
 #define SWITCH1 "0000:08:00.0"
 #define SINGLE_DMA "0000:0c:00.0"
@@ -42,7 +44,8 @@
 
 /*
  * changes: blank separated "ADDRESS=DRIVER" (DRIVER empty for none), "-iommufd", "-legacy",
- * "+acs-override", "-remapping", "?remapping". NULL for none.
+ * "+acs-override", "-remapping", "?remapping", "+unsafe-type1", "+unsafe-iommufd", "+passthrough".
+ * NULL for none.
  */
 struct topology *machine_new(const char *changes);
 /* A policy from its text; the test fails when it has an error. */

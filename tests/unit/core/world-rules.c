@@ -30,7 +30,7 @@ static void random_rule(struct world *w, struct rng *r, struct world_rule *rule,
 	if (rng_one_in(r, 8))
 		rule->uid = world_uid(r);
 	rule->access = access[rng_below(r, ARRAY_SIZE(access))];
-	rule->isolation = rng_one_in(r, 8) ? ISOLATION_STRICT : ISOLATION_GROUP;
+	rule->isolation = rng_one_in(r, 11) ? ISOLATION_STRICT : ISOLATION_GROUP;
 	rule->reset_set = reset_sets[rng_below(r, ARRAY_SIZE(reset_sets))];
 	rule->handovers = handovers[rng_below(r, ARRAY_SIZE(handovers))];
 	rule->opened_first = rng_one_in(r, 2);

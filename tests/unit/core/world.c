@@ -73,6 +73,7 @@ static int add(struct world *w, struct rng *r, unsigned bus, unsigned slot, unsi
 	d->methods = any_methods(r);
 	world_set_driver(d, r);
 	d->group = any_group(w, r);
+	d->identity = rng_one_in(r, 8);
 	return w->n++;
 }
 
@@ -82,6 +83,9 @@ static int add_bridge(struct world *w, struct rng *r, unsigned bus, unsigned slo
 
 	w->devices[i].bridge = true;
 	w->devices[i].driver = "pcieport";
+	w->devices[i].uses = 0;
+	w->devices[i].facts.kind = 1 + rng_below(r, BRIDGE_OTHER);
+	w->devices[i].facts.acs_missing = rng_below(r, 2) ? ACS_ISOLATION : 0;
 	w->devices[i].methods = "";
 	return i;
 }
@@ -117,6 +121,9 @@ static void add_bus(struct world *w, struct rng *r, unsigned bus)
 		else if (one_group)
 			w->devices[i].group = w->devices[first].group;
 	}
+	/* What does not isolate is in the group of what is below it. */
+	if (rng_one_in(r, 3))
+		w->devices[bridge].group = w->devices[first].group;
 	if (rng_one_in(r, 4))
 		add_vfs(w, r, bus, first);
 	if (rng_one_in(r, 6)) {
@@ -138,6 +145,8 @@ void world_random(struct world *w, struct rng *r)
 	w->facts.iommufd = !rng_one_in(r, 3);
 	w->facts.legacy = !rng_one_in(r, 24);
 	w->facts.interrupt_remapping = rng_one_in(r, 12) ? NO : YES;
+	w->facts.unsafe_interrupts_type1 = rng_one_in(r, 16);
+	w->facts.unsafe_interrupts_iommufd = rng_one_in(r, 16);
 	w->facts.acs_override = rng_one_in(r, 16);
 	world_rules(w, r);
 }
@@ -199,6 +208,8 @@ struct topology *world_topology(const struct world *w)
 		devices[n] = machine_device(d->address,
 			d->parent < 0 ? NULL : w->devices[d->parent].address, d->group, d->methods,
 			d->driver, d->pf < 0 ? NULL : w->devices[d->pf].address);
+		devices[n]->bridge = d->facts;
+		devices[n]->identity_domain = d->identity;
 		devices[n++]->is_bridge = d->bridge;
 	}
 	cr_assert_eq(topology_new_consume(&w->facts, devices, n, &t), 0);

@@ -21,6 +21,8 @@ struct world_device {
 	bool bridge;
 	bool gone; /* for now */
 	const char *methods, *driver;
+	bool identity;
+	struct bridge_facts facts;
 	unsigned uses; /* a bit for each class of host use, while a host driver is bound */
 };
 
