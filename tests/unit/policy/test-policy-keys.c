@@ -55,24 +55,6 @@ Test(policy_keys, installed_defaults_are_the_built_in_ones)
 	expect_built_in(&policy_defaults(p)->terms);
 }
 
-Test(policy_keys, examples_are_valid)
-{
-	char *files[] = {
-		(char *)SOURCE_ROOT "/policy/examples/40-spdk.conf",
-		(char *)SOURCE_ROOT "/policy/examples/50-lab.conf",
-		NULL,
-	};
-	struct policy_errors errors = {0};
-	_cleanup_policy_free_ struct policy *p = NULL;
-	int r = policy_load_files(files, &p, &errors);
-	_cleanup_free_ char *shown = policy_errors_to_text(&errors);
-
-	cr_assert_eq(r, 0, "%s", shown);
-	cr_assert_str_eq(shown, "");
-	cr_assert_eq(policy_n_rules(p), 4);
-	policy_errors_done(&errors);
-}
-
 Test(policy_keys, each_term)
 {
 	_cleanup_policy_free_ struct policy *p = parse_ok(
