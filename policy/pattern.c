@@ -261,6 +261,11 @@ int pattern_parse(enum match_key key, const char *word, struct condition *ret,
 		*ret_problem = "longer than 127 bytes";
 		return -EINVAL;
 	}
+	/* At the end of a line it would be an attempt to continue that. */
+	if (*word && word[strlen(word) - 1] == '\\') {
+		*ret_problem = "ends in a backslash";
+		return -EINVAL;
+	}
 	if (!brackets_closed(word)) {
 		*ret_problem = "a '[' is never closed";
 		return -EINVAL;

@@ -133,6 +133,9 @@ static const struct {
 		"code, as 0200, or a pattern\n"},
 	{"[Rule a]\nCurrentDriver=../x\n", "test.conf:2:15: error: CurrentDriver=: '../x': "
 		"expected the name of a driver, as e1000e, or a pattern\n"},
+	{"[Rule a]\nUser=0\nCurrentDriver=a\\ b\nUnit=*\\ b*\n",
+		"test.conf:3:15: error: CurrentDriver=: 'a\\x5c': ends in a backslash\n"
+		"test.conf:4:6: error: Unit=: '*\\x5c': ends in a backslash\n"},
 	{"[Rule a]\nNumaNode=0-1 -2 4294967295\n",
 		"test.conf:2:10: error: NumaNode=: '0-1': expected the number of a NUMA node, or "
 		"-1 for devices without one\n"
