@@ -82,6 +82,22 @@ static void find_first(struct alternatives *const *sorted, size_t n,
 	}
 }
 
+/* The pairs of bytes that the facts have to show, whichever alternative it is that holds. */
+static uint64_t demands_of(const struct policy *p, const struct rule_match *m)
+{
+	uint64_t demands = 0;
+
+	for (size_t i = 0; i < m->n_alternatives; i++) {
+		const struct alternatives *a = &p->alternatives[m->alternatives[i]];
+		uint64_t common = UINT64_MAX;
+
+		for (size_t k = 0; k < a->n; k++)
+			common &= a->conditions[k].glob.pairs;
+		demands |= common;
+	}
+	return demands;
+}
+
 int alternatives_index(struct policy *p)
 {
 	_cleanup_free_ struct alternatives **sorted = NULL;
@@ -92,7 +108,8 @@ int alternatives_index(struct policy *p)
 	all = p->alternatives = calloc(p->n_conditions + 1, sizeof(*all));
 	numbers = p->alternatives_of_rules = calloc(p->n_conditions + 1, sizeof(*numbers));
 	sorted = calloc(p->n_conditions + 1, sizeof(*sorted));
-	if (!all || !numbers || !sorted)
+	p->demands = calloc(p->n_rules + 1, sizeof(*p->demands));
+	if (!all || !numbers || !sorted || !p->demands)
 		return -ENOMEM;
 	n = collect(p, all);
 	for (size_t i = 0; i < n; i++)
@@ -107,5 +124,7 @@ int alternatives_index(struct policy *p)
 		all[p->n_alternatives] = all[i];
 		numbers[i] = p->n_alternatives++;
 	}
+	for (size_t i = 0; i < p->n_rules; i++)
+		p->demands[i] = demands_of(p, &p->matches[i]);
 	return 0;
 }

@@ -54,7 +54,7 @@ struct condition {
 	uint32_t order; /* as written, among those of its key */
 	uint32_t value, mask;
 	char *text; /* normalised; for USER and GROUP as written */
-	struct glob glob; /* of text */
+	struct glob glob; /* of text; what it demands holds for conditions of all kinds */
 };
 
 /* What a rule gives for one key: one of them has to hold. */
@@ -89,6 +89,7 @@ struct policy {
 	struct alternatives *alternatives; /* each once */
 	size_t n_alternatives;
 	uint32_t *alternatives_of_rules;
+	uint64_t *demands; /* of the rule with the same index: pairs that some text has to have */
 	struct policy_rule defaults;
 	/* By index in policy_keys; only `policy show` looks here. A line of 0: not in the rule. */
 	unsigned (*lines)[KEYS_MAX]; /* of the rule with the same index, in the rule's file */

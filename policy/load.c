@@ -37,6 +37,7 @@ void policy_free(struct policy *p)
 	free(p->conditions);
 	free(p->alternatives);
 	free(p->alternatives_of_rules);
+	free(p->demands);
 	strv_free(p->files);
 	free(p->text);
 	free(p);

@@ -26,6 +26,7 @@ struct facts {
 struct search {
 	const struct policy *policy;
 	struct facts facts;
+	uint64_t pairs;           /* of all the facts' texts together */
 	uint8_t known[KNOWN_MAX]; /* enum known by number of alternatives; the used ones are set */
 };
 
@@ -69,6 +70,9 @@ static void search_init(struct search *s, const struct policy *p,
 {
 	s->policy = p;
 	facts_init(&s->facts, client, d);
+	s->pairs = 0;
+	for (unsigned key = 0; key < MATCH_KEY_N; key++)
+		s->pairs |= s->facts.text[key].pairs;
 	memset(s->known, NOT_KNOWN, p->n_alternatives < KNOWN_MAX ? p->n_alternatives : KNOWN_MAX);
 }
 
@@ -113,12 +117,25 @@ static bool alternatives_match(struct search *s, uint32_t number)
 }
 
 /* Of each key that is there, at least one alternative. */
-static bool rule_matches(struct search *s, const struct rule_match *m)
+static bool rule_matches(struct search *s, size_t rule)
 {
+	const struct rule_match *m = &s->policy->matches[rule];
+
 	for (size_t i = 0; i < m->n_alternatives; i++)
 		if (!alternatives_match(s, m->alternatives[i]))
 			return false;
 	return true;
+}
+
+/* The first rule from there on that matches, or n_rules. */
+static size_t next_match(struct search *s, size_t rule)
+{
+	const struct policy *p = s->policy;
+
+	/* Most rules are told by what they demand, without a look at their conditions. */
+	while (rule < p->n_rules && ((p->demands[rule] & ~s->pairs) || !rule_matches(s, rule)))
+		rule++;
+	return rule;
 }
 
 static enum verdict access_of(const struct policy_rule *rule, const struct policy_client *client)
@@ -131,15 +148,13 @@ static enum verdict access_of(const struct policy_rule *rule, const struct polic
 const struct policy_rule *policy_match(const struct policy *p, const struct policy_client *client,
 	const struct policy_device *device, enum verdict *ret_access)
 {
-	const struct policy_rule *rule = &p->defaults;
+	const struct policy_rule *rule;
 	struct search s;
+	size_t i;
 
 	search_init(&s, p, client, device);
-	for (size_t i = 0; i < p->n_rules; i++)
-		if (rule_matches(&s, &p->matches[i])) {
-			rule = &p->rules[i];
-			break;
-		}
+	i = next_match(&s, 0);
+	rule = i < p->n_rules ? &p->rules[i] : &p->defaults;
 	*ret_access = access_of(rule, client);
 	return rule;
 }
@@ -154,11 +169,9 @@ const struct policy_rule *policy_denies_by_name(const struct policy *p,
 	struct search s;
 
 	search_init(&s, p, client, device);
-	for (size_t i = 0; i < p->n_rules; i++) {
+	for (size_t i = next_match(&s, 0); i < p->n_rules; i = next_match(&s, i + 1)) {
 		const struct policy_rule *rule = &p->rules[i];
 
-		if (!rule_matches(&s, &p->matches[i]))
-			continue;
 		if (access_of(rule, client) != VERDICT_DENY)
 			return NULL;
 		if (rule->names_device)

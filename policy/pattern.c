@@ -49,9 +49,8 @@ static int take_text(struct condition *ret, enum match_key key, const char *text
 	if (c.kind == CONDITION_EXACT) {
 		c.value = text_hash(text);
 		c.mask = UINT32_MAX;
-	} else {
-		c.glob = glob_compile(text);
 	}
+	c.glob = glob_compile(text);
 	if (strdup_to(&c.text, text) < 0)
 		return -ENOMEM;
 	*ret = c;
@@ -148,6 +147,7 @@ static int parse_numa_node(const char *word, struct condition *ret, const char *
 	ret->kind = CONDITION_NUMBER;
 	ret->value = v;
 	ret->mask = UINT32_MAX;
+	ret->glob = (struct glob){0}; /* no text is compared with it */
 	return 0;
 }
 

@@ -4,6 +4,8 @@
  * a device is taken, never by whom.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "core/context.h"
@@ -16,9 +18,17 @@ const struct claim *claim_of(const struct claims *claims, const struct device *d
 	return NULL;
 }
 
+static int compare_claim(const void *address, const void *claim)
+{
+	return strcmp(address, ((const struct claim *)claim)->address);
+}
+
 const struct claim *claim_find(const struct context *c, const struct device *d)
 {
-	return claim_of(c->claims, d);
+	const struct claims *all = c->claims;
+
+	return all->n == 0 ? NULL : bsearch(d->address, all->items, all->n, sizeof(*all->items),
+		compare_claim);
 }
 
 bool claim_holds(const struct claim *claim)

@@ -2,8 +2,8 @@
 /*
  * decide_per_s: whole decisions a second, as Acquire makes them, in processor time of one core.
  * 10,000 devices behind a root port each, a thousand rules of which only the last matches, and
- * every rule has globs that agree with a device in all but a few characters. Device and user
- * change with every decision, so that nothing can be remembered from the one before.
+ * every rule has globs that agree with a device in all but a few characters. A tenth of the devices
+ * is leased to others. Device and user change with every decision, so that nothing can be remembered from the one before.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #define BUSES 250 /* in a domain */
 #define RULES 1000
 #define USERS 4
+#define CLAIMED 10 /* one in so many */
 
 static struct device *make_device(size_t i, bool port)
 {
@@ -95,10 +96,30 @@ static struct policy *make_policy(void)
 	return p;
 }
 
-static void decide_one(const struct topology *t, const struct policy *p, size_t i)
+static void write_address(size_t n, char ret[ADDRESS_MAX])
+{
+	snprintf(ret, ADDRESS_MAX, "%04zx:%02zx:00.0", n / BUSES, 1 + n % BUSES);
+}
+
+static struct claims make_claims(void)
+{
+	struct claim *items = calloc(DEVICES / CLAIMED, sizeof(*items));
+
+	for (size_t i = 0; items && i < DEVICES / CLAIMED; i++) {
+		char address[ADDRESS_MAX];
+
+		write_address(i * CLAIMED, address);
+		items[i] = (struct claim){
+			.address = strdup(address), .kind = CLAIM_LEASED, .lease = "l0", .owner = 1};
+	}
+	return (struct claims){.items = items, .n = DEVICES / CLAIMED};
+}
+
+static void decide_one(const struct topology *t, const struct policy *p,
+	const struct claims *claims, size_t i)
 {
 	/* 7919 is coprime to both counts: every device and user comes up. */
-	size_t n = i * 7919 % DEVICES;
+	size_t n = i * 7919 % DEVICES, unleased = n + (n % CLAIMED == 0);
 	const gid_t gids[] = {100, 1000};
 	const struct policy_client client = {
 		.uid = 1000 + i % USERS, .gids = gids, .n_gids = ARRAY_SIZE(gids),
@@ -109,8 +130,8 @@ static void decide_one(const struct topology *t, const struct policy *p, size_t 
 	const struct request request = {.devices = devices};
 	struct decision *d;
 
-	snprintf(address, sizeof(address), "%04zx:%02zx:00.0", n / BUSES, 1 + n % BUSES);
-	if (decide(t, p, NULL, NULL, &client, &request, &d) < 0 || d->verdict != VERDICT_ALLOW ||
+	write_address(unleased, address);
+	if (decide(t, p, claims, NULL, &client, &request, &d) < 0 || d->verdict != VERDICT_ALLOW ||
 		!streq(d->devices[0].rule->name, "last")) {
 		fprintf(stderr, "decide: %s was not decided by the last rule\n", address);
 		exit(EXIT_FAILURE);
@@ -139,6 +160,7 @@ int main(int argc, char **argv)
 	size_t decisions = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
 	struct topology *t = make_topology();
 	struct policy *p = make_policy();
+	struct claims claims = make_claims();
 	double rates[ROUNDS];
 
 	if (decisions == 0) {
@@ -149,11 +171,14 @@ int main(int argc, char **argv)
 		double begin = cpu_seconds();
 
 		for (size_t i = 0; i < decisions; i++)
-			decide_one(t, p, round * decisions + i);
+			decide_one(t, p, &claims, round * decisions + i);
 		rates[round] = (double)decisions / (cpu_seconds() - begin);
 	}
 	qsort(rates, ROUNDS, sizeof(*rates), compare);
 	printf("decide_per_s: %.0f decisions/s\n", rates[ROUNDS / 2]);
+	for (size_t i = 0; i < claims.n; i++)
+		free((char *)claims.items[i].address);
+	free((struct claim *)claims.items);
 	policy_free(p);
 	topology_unref(t);
 	return 0;

@@ -81,6 +81,11 @@ static void parse_uses(const char *text, struct host_use_facts **items, size_t *
 	}
 }
 
+static int compare_claims(const void *a, const void *b)
+{
+	return strcmp(((const struct claim *)a)->address, ((const struct claim *)b)->address);
+}
+
 void scenario_run(const struct scenario *s, struct outcome *ret)
 {
 	_cleanup_strv_free_ char **claim_words = NULL, **devices = NULL;
@@ -95,6 +100,7 @@ void scenario_run(const struct scenario *s, struct outcome *ret)
 	cr_assert_eq(strv_split(&claim_words, s->claims ? s->claims : ""), 0);
 	for (size_t i = 0; claim_words[i]; i++)
 		items[claims.n++] = parse_claim(claim_words[i]);
+	qsort(items, claims.n, sizeof(*items), compare_claims);
 	if (s->devices)
 		cr_assert_eq(strv_split(&devices, s->devices), 0);
 	request.devices = devices;
