@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/host_use.h"
 #include "core/topology.h"
 
 struct host;
@@ -39,6 +40,19 @@ struct host_ops {
 	/* Sets the two unsafe_interrupts_* of facts as they are now. Quick and never blocks, so
 	 * that it may be called on the main loop. */
 	void (*switches)(struct host *h, struct host_facts *facts);
+
+	/*
+	 * What the host does with the device, as far as a scan can tell: what is mounted and open
+	 * in other namespaces stays unseen, so that no facts do not prove that it is idle. -ENODEV.
+	 */
+	int (*host_use)(struct host *h, const char *address, struct host_use_facts **ret);
+	/*
+	 * Opens every disk of the device exclusively (O_EXCL): check and claim in one, since the
+	 * kernel gives no block device to a second exclusive user, be it a mount, swap or mapping in
+	 * whatever namespace. -EBUSY when there is one. The claim lasts until its fds are closed; an
+	 * unbind does not wait for them. *ret_fds is allocated, also for none.
+	 */
+	int (*block_claim)(struct host *h, const char *address, int **ret_fds, size_t *ret_n);
 
 	/* *ret is NULL when there is no driver or no override. [helper] for the override. */
 	int (*driver_get)(struct host *h, const char *address, char **ret);

@@ -48,6 +48,9 @@ int host_bridge_facts(struct host *h, const char *address, struct bridge_facts *
 void host_switches(struct host *h, struct host_facts *facts);
 void read_facts(struct linux_host *h, struct host_facts *ret);
 
+int host_host_use(struct host *h, const char *address, struct host_use_facts **ret);
+int host_block_claim(struct host *h, const char *address, int **ret_fds, size_t *ret_n);
+
 int host_driver_get(struct host *h, const char *address, char **ret);
 int host_override_get(struct host *h, const char *address, char **ret);
 int host_override_set(struct host *h, const char *address, const char *driver);

@@ -182,6 +182,7 @@ static void fake_free(struct host *h)
 		fake_device_free(f->devices[i]);
 	free(f->devices);
 	free(f->hang_fifo);
+	free(f->use_file);
 	free(f->state_file);
 	free(f->state_text);
 	if (f->directory[0])
@@ -195,6 +196,8 @@ static const struct host_ops fake_ops = {
 	.scan_device = fake_scan_device,
 	.bridge_facts = fake_bridge_facts,
 	.switches = fake_switches,
+	.host_use = fake_host_use,
+	.block_claim = fake_block_claim,
 	.driver_get = fake_driver_get,
 	.override_get = fake_override_get,
 	.override_set = fake_override_set,
@@ -234,6 +237,8 @@ static int read_environment(struct fake_host *f)
 	}
 	if ((backend && !f->facts.iommufd && !f->facts.legacy) || (hang && !equals))
 		return -EINVAL;
+	if (strdup_to(&f->use_file, getenv("DEVLEASE_FAKE_USE")) < 0)
+		return -ENOMEM;
 	if (!hang)
 		return 0;
 	snprintf(f->hang_address, sizeof(f->hang_address), "%.*s", (int)(equals - hang), hang);

@@ -59,6 +59,7 @@ struct fake_host {
 	char directory[256];
 	char hang_address[ADDRESS_MAX];
 	char *hang_fifo;
+	char *use_file;
 	char *state_file, *state_text; /* text: as it was written last */
 };
 
@@ -100,6 +101,8 @@ int fake_scan(struct host *h, struct host_facts *ret_facts, struct device ***ret
 int fake_scan_device(struct host *h, const char *address, struct device **ret);
 int fake_bridge_facts(struct host *h, const char *address, struct bridge_facts *ret);
 void fake_switches(struct host *h, struct host_facts *facts);
+int fake_host_use(struct host *h, const char *address, struct host_use_facts **ret);
+int fake_block_claim(struct host *h, const char *address, int **ret_fds, size_t *ret_n);
 int fake_driver_get(struct host *h, const char *address, char **ret);
 int fake_override_get(struct host *h, const char *address, char **ret);
 int fake_override_set(struct host *h, const char *address, const char *driver);

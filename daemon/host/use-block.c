@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The stack on a device's block devices, up through dm, md, LVM, bcache and loop, and what is
+ * mounted from it or swapped to. It explains; what decides is the exclusive open of the disks
+ * (use.c), since mounts in other namespaces are not to be seen here.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "host/use.h"
+
+#define MOUNTINFO_MAX (64 * 1024 * 1024) /* a machine of containers has tens of thousands */
+#define SWAPS_MAX (1024 * 1024)
+
+static int open_block(struct survey *s, const char *name)
+{
+	char path[HOST_PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "class/block/%s", name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = openat(s->h->sysfs, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int note_holder(struct survey *s, int dir, const char *name, const char *below)
+{
+	_cleanup_free_ char *mapping = NULL;
+
+	if (read_line_at(dir, "dm/name", &mapping) < 0)
+		return host_use_add(s->facts, HOST_USE_HOLDER, "%s on %s", name, below);
+	return host_use_add(s->facts, HOST_USE_HOLDER, "%s (%s) on %s", name, mapping, below);
+}
+
+/* Those of a RAID, or of a disk that stands elsewhere in sysfs than its device. */
+static int add_partitions(struct survey *s, int dir)
+{
+	struct dirent *entry;
+	int r;
+	DIR *stream = survey_open_directory(dir, ".", &r);
+
+	while (stream && r >= 0 && (entry = readdir(stream))) {
+		_cleanup_close_ int partition = -1;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		partition = openat(dirfd(stream), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (partition >= 0 && faccessat(partition, "partition", F_OK, 0) == 0)
+			r = survey_add_node(s, partition, entry->d_name, true);
+	}
+	if (stream)
+		closedir(stream);
+	return r;
+}
+
+static int add_upper(struct survey *s, const char *name, const char *below)
+{
+	_cleanup_close_ int dir = open_block(s, name);
+	int r;
+
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	r = note_holder(s, dir, name, below);
+	return r < 0 ? r : survey_add_node(s, dir, name, true);
+}
+
+/* Its partitions, and what stands on it. The nodes may move meanwhile, so that name is a copy. */
+static int add_around(struct survey *s, const char *node)
+{
+	_cleanup_free_ char *name = strdup(node);
+	_cleanup_close_ int dir = -1;
+	struct dirent *entry;
+	DIR *stream;
+	int r;
+
+	if (!name)
+		return -ENOMEM;
+	dir = open_block(s, name);
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	r = add_partitions(s, dir);
+	if (r < 0)
+		return r;
+	stream = survey_open_directory(dir, "holders", &r);
+	while (stream && r >= 0 && (entry = readdir(stream)))
+		if (entry->d_name[0] != '.')
+			r = add_upper(s, entry->d_name, name);
+	if (stream)
+		closedir(stream);
+	return r == -ENOENT ? 0 : r;
+}
+
+/*
+ * A loop device holds what it stands on neither exclusively nor by any process's fd, and the path
+ * that it shows is of somebody's mount namespace: only the loop driver knows the device's number.
+ */
+static int loop_backing(struct survey *s, const char *name, dev_t *ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct loop_info64 info;
+
+	fd = openat(s->h->dev, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+		return -errno;
+	/* huge_encode_dev() of include/linux/kdev_t.h. */
+	*ret = makedev((unsigned)((info.lo_rdevice & 0xfff00) >> 8),
+		(unsigned)((info.lo_rdevice & 0xff) | ((info.lo_rdevice >> 12) & 0xfff00)));
+	return 0;
+}
+
+static const char *block_name(const struct survey *s, dev_t rdev)
+{
+	for (size_t i = 0; i < s->n_nodes; i++)
+		if (s->nodes[i].block && s->nodes[i].rdev == rdev)
+			return s->nodes[i].name;
+	return NULL;
+}
+
+static int add_loop(struct survey *s, const char *name)
+{
+	char path[HOST_PATH_MAX];
+	const char *below;
+	dev_t backing = 0;
+	int r;
+
+	/* A loop device that stands on nothing has no such directory. */
+	if (snprintf(path, sizeof(path), "class/block/%s/loop", name) >= (int)sizeof(path) ||
+		faccessat(s->h->sysfs, path, F_OK, 0) < 0)
+		return 0;
+	r = loop_backing(s, name, &backing);
+	if (r == -ENXIO)
+		return 0; /* gone meanwhile */
+	if (r < 0)
+		return host_use_add(s->facts, HOST_USE_UNKNOWN_USERS, "%s, which cannot be asked: %s",
+			name, errno_name(-r));
+	below = block_name(s, backing);
+	return below ? add_upper(s, name, below) : 0;
+}
+
+static int add_loops(struct survey *s)
+{
+	struct dirent *entry;
+	int r;
+	DIR *stream = survey_open_directory(s->h->sysfs, "class/block", &r);
+
+	while (stream && r >= 0 && (entry = readdir(stream)))
+		if (strncmp(entry->d_name, "loop", 4) == 0)
+			r = add_loop(s, entry->d_name);
+	if (stream)
+		closedir(stream);
+	return r == -ENOENT ? 0 : r;
+}
+
+static bool has_block(const struct survey *s)
+{
+	for (size_t i = 0; i < s->n_nodes; i++)
+		if (s->nodes[i].block)
+			return true;
+	return false;
+}
+
+/* Whatever is found is appended and looked at in its turn, loops after all the rest. */
+int survey_stack(struct survey *s)
+{
+	size_t i = 0, before;
+	int r = 0;
+
+	do {
+		for (; r >= 0 && i < s->n_nodes; i++)
+			if (s->nodes[i].block)
+				r = add_around(s, s->nodes[i].name);
+		before = s->n_nodes;
+		if (r >= 0 && has_block(s))
+			r = add_loops(s);
+	} while (r >= 0 && s->n_nodes > before);
+	return r;
+}
+
+/* In place: blanks and the like are octal in /proc's tables (fs/seq_file.c: mangle_path). */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; to++) {
+		unsigned value;
+
+		if (s[0] == '\\' && strspn(s + 1, "01234567") >= 3 && sscanf(s + 1, "%3o", &value) == 1) {
+			*to = (char)value;
+			s += 4;
+		} else {
+			*to = *s++;
+		}
+	}
+	*to = '\0';
+}
+
+/* The block device behind a node's path, which is looked for below our own /dev. */
+static const char *block_at(const struct survey *s, const char *path)
+{
+	struct stat st;
+
+	if (strncmp(path, "/dev/", 5) != 0 ||
+		fstatat(s->h->dev, path + 5, &st, AT_NO_AUTOMOUNT) < 0 || !S_ISBLK(st.st_mode))
+		return NULL;
+	return block_name(s, st.st_rdev);
+}
+
+/*
+ * "36 35 98:0 /root /mount/point OPTIONS [FIELDS...] - TYPE SOURCE SUPER-OPTIONS", proc(5). btrfs
+ * and its like have a device number of their own, of major 0, so there the source has to tell.
+ */
+static int take_mount(struct survey *s, char *line)
+{
+	char *end = strstr(line, " - "), *point, *source, *save;
+	unsigned major, minor;
+	const char *name;
+
+	if (!end || sscanf(line, "%*u %*u %u:%u", &major, &minor) != 2)
+		return 0;
+	*end = '\0';
+	for (int i = 0; i < 5; i++)
+		point = strtok_r(i ? NULL : line, " ", &save);
+	(void)strtok_r(end + 3, " ", &save);
+	source = strtok_r(NULL, " ", &save);
+	if (!point || !source)
+		return 0;
+	unescape(source);
+	name = major ? block_name(s, makedev(major, minor)) : block_at(s, source);
+	if (!name)
+		return 0;
+	unescape(point);
+	return host_use_add(s->facts, HOST_USE_MOUNTED, "%s from %s", point, name);
+}
+
+static int take_mounts(struct survey *s, const char *path)
+{
+	_cleanup_free_ char *table = NULL;
+	char *rest, *line;
+	int r = read_file_at(s->h->sysfs, path, MOUNTINFO_MAX, &table, NULL);
+
+	for (rest = table; r >= 0 && (line = strsep(&rest, "\n"));)
+		r = take_mount(s, line);
+	return r;
+}
+
+/* Of PID 1's namespace, which is the host's, and of our own, which may be narrower. */
+int survey_mounts(struct survey *s)
+{
+	int own = take_mounts(s, "../proc/self/mountinfo");
+	int first = take_mounts(s, "../proc/1/mountinfo");
+
+	return own == -ENOMEM || first == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* "/dev/nvme0n1p3 partition 8388604 0 -2" after a line of headings. A file is on a mounted disk. */
+int survey_swaps(struct survey *s)
+{
+	_cleanup_free_ char *table = NULL;
+	char *rest, *line;
+	int r = 0;
+
+	if (read_file_at(s->h->sysfs, "../proc/swaps", SWAPS_MAX, &table, NULL) < 0)
+		return 0;
+	for (rest = table; r >= 0 && (line = strsep(&rest, "\n"));) {
+		const char *name;
+
+		line[strcspn(line, " \t")] = '\0';
+		unescape(line);
+		name = block_at(s, line);
+		if (name)
+			r = host_use_add(s->facts, HOST_USE_SWAP, "%s", name);
+	}
+	return r;
+}
