@@ -9,9 +9,28 @@
 #include "status.h"
 #include "terminal.h"
 
+/* Not in GetAll, since the daemon has to find it out first. */
+static int get_host_use(struct ctl *c, const char *path, json_t *device)
+{
+	_cleanup_message_ sd_bus_message *get = NULL;
+	json_t *uses = NULL;
+	int r = bus_new_call(c, path, "org.freedesktop.DBus.Properties", "Get", &get);
+
+	if (r != STATUS_OK)
+		return r;
+	r = sd_bus_message_append(get, "ss", BUS_DEVICE, "HostUse");
+	if (r < 0)
+		return fail_call(NULL, r);
+	r = bus_call_json(c, get, &uses);
+	if (r != STATUS_OK)
+		return r;
+	return json_object_set_new(device, "HostUse", uses) < 0 ? fail_oom() : STATUS_OK;
+}
+
 static int get_properties(struct ctl *c, const char *address, json_t **ret)
 {
 	_cleanup_message_ sd_bus_message *find = NULL, *found = NULL, *get = NULL;
+	_cleanup_json_ json_t *device = NULL;
 	const char *path;
 	int r = bus_new_call(c, BUS_PATH, BUS_MANAGER, "GetDevice", &find);
 
@@ -32,7 +51,12 @@ static int get_properties(struct ctl *c, const char *address, json_t **ret)
 	r = sd_bus_message_append(get, "s", BUS_DEVICE);
 	if (r < 0)
 		return fail_call(NULL, r);
-	return bus_call_json(c, get, ret);
+	r = bus_call_json(c, get, &device);
+	if (r == STATUS_OK)
+		r = get_host_use(c, path, device);
+	if (r == STATUS_OK)
+		*ret = TAKE_PTR(device);
+	return r;
 }
 
 static void print_line(const char *key, const char *value)
@@ -96,6 +120,7 @@ static void print_numbers(const json_t *device)
 		(unsigned)json_number(device, "Class", 0));
 	print_line("Ids", text);
 	print_driver(device);
+	print_list(device, "Host use", "HostUse", "none");
 	print_line("IOMMU group", *device_group(device, group) ? group : "none");
 	print_peers(device, "Group peers", "GroupDevices", "", "none");
 	print_peers(device, "Reset set", "ResetSet", "this device and ", "this device alone");

@@ -8,11 +8,53 @@
 
 #include "assignment-private.h"
 
+struct disks {
+	int *fds;
+	size_t n;
+};
+
+/*
+ * The survey of the decision is some moments old, and blind to other namespaces: look again, and
+ * claim the disks, so that nobody can begin to use one between this look and the unbind.
+ */
+static int claim(struct assignment *a, const struct assigned_device *d, struct disks *ret)
+{
+	_cleanup_host_use_facts_free_ struct host_use_facts *facts = NULL;
+	int r = CALL(a, host_use, d->address, d->address, &facts);
+
+	if (r < 0)
+		return r;
+	if (facts->n > 0) {
+		a->in_use = host_use_class_text(facts->items[0].class);
+		return assignment_note(a, "host_use", d->address, -EBUSY);
+	}
+	r = CALL(a, block_claim, d->address, d->address, &ret->fds, &ret->n);
+	if (r == -EBUSY)
+		a->in_use = "a disk of it is mounted or in other exclusive use, perhaps in another "
+			    "namespace";
+	return r;
+}
+
+static void unclaim(struct assignment *a, struct disks *disks)
+{
+	for (size_t i = 0; i < disks->n; i++)
+		host_close(a->host, disks->fds[i]);
+	free(disks->fds);
+}
+
+static bool is_of_host(const char *driver)
+{
+	struct device facts = {.driver = (char *)driver};
+
+	return driver && !device_on_vfio_driver(&facts);
+}
+
 /* The facts may have changed since they were gathered: a driver that came meanwhile is not ours to
  * take away. */
 static int unbind(struct assignment *a, struct assigned_device *d)
 {
 	_cleanup_free_ char *driver = NULL;
+	struct disks disks = {0};
 	int r = CALL(a, driver_get, d->address, d->address, &driver);
 
 	if (r < 0)
@@ -23,8 +65,14 @@ static int unbind(struct assignment *a, struct assigned_device *d)
 	r = assignment_check_group(a, d);
 	if (r < 0)
 		return assignment_note(a, "group_open", d->address, r);
+	if (is_of_host(driver) && !d->host_use_allowed) {
+		r = claim(a, d, &disks);
+		if (r < 0)
+			return r;
+	}
 	r = CALL(a, driver_unbind, d->address, d->address);
 	d->driver_changed |= r >= 0;
+	unclaim(a, &disks);
 	return r;
 }
 

@@ -20,6 +20,7 @@
 struct assigned_device {
 	char address[ADDRESS_MAX];
 	int group;
+	bool host_use_allowed; /* its rule lets it be taken from the host */
 	bool requested;      /* else a peer that is only reserved or bound along */
 	unsigned peer;       /* PEER_* bits of a peer */
 	bool override_changed; /* by us, or it may have been */
@@ -56,6 +57,7 @@ struct assignment {
 	/* Where the last job failed. */
 	const char *failed_step;
 	char failed_device[ADDRESS_MAX];
+	const char *in_use; /* static: what the host does with it, if that is why */
 	struct text trouble; /* every failed operation so far, for the journal */
 	/* Facts as they are after the last job, for the snapshot; owned until taken. */
 	struct device **fresh;

@@ -18,10 +18,11 @@
 static const char *only_root = "Only root may ask on behalf of another user (option for-uid)";
 
 /* Its call is answered by now, or passed on together with the charge. */
-static void inquiry_free(struct inquiry *i)
+void inquiry_free(struct inquiry *i)
 {
 	if (i->peer)
 		quota_end(i->manager->quota, i->peer->uid);
+	survey_result_done(&i->facts);
 	peer_free(i->peer);
 	bus_request_done(&i->request);
 	consent_free(i->consent);
@@ -30,7 +31,7 @@ static void inquiry_free(struct inquiry *i)
 
 /* --- the ends --- */
 
-static void fail(struct inquiry *i, int error, const char *what)
+void inquiry_fail(struct inquiry *i, int error, const char *what)
 {
 	bus_reply_errno(TAKE_PTR(i->call), error, "%s: %s", what, errno_name(-error));
 	inquiry_free(i);
@@ -80,7 +81,7 @@ static void grant(struct inquiry *i, const struct decision *d)
 	int r = lease_begin(i, d);
 
 	if (r < 0)
-		fail(i, r, "The request could not be taken in");
+		inquiry_fail(i, r, "The request could not be taken in");
 	else
 		inquiry_free(i);
 }
@@ -92,6 +93,7 @@ static int run_decide(const struct inquiry *i, struct decision **ret)
 	_cleanup_free_ struct claim *items = NULL;
 	const struct manager *m = i->manager;
 	struct policy_client client = {i->uid, i->peer->gids, i->peer->n_gids, i->peer->unit};
+	struct host_uses uses = {i->facts.items, i->facts.n};
 	struct claims claims;
 	int r = lease_claims(i->manager, &claims, &items);
 
@@ -104,7 +106,15 @@ static int run_decide(const struct inquiry *i, struct decision **ret)
 		client.n_gids = 0;
 		client.unit = NULL;
 	}
-	return decide(m->topology, m->policy, &claims, NULL, &client, &i->request.request, ret);
+	return decide(m->topology, m->policy, &claims, &uses, &client, &i->request.request, ret);
+}
+
+static void survey(struct inquiry *i, const struct decision *d)
+{
+	int r = inquiry_survey(i, d);
+
+	if (r < 0)
+		inquiry_fail(i, r, "What the host does with the devices cannot be found out");
 }
 
 static void ask(struct inquiry *i, const struct decision *d)
@@ -112,7 +122,7 @@ static void ask(struct inquiry *i, const struct decision *d)
 	int r = inquiry_ask(i, d);
 
 	if (r < 0)
-		fail(i, r, "polkit could not be asked");
+		inquiry_fail(i, r, "polkit could not be asked");
 }
 
 /* One turn: a step that has to wait keeps i, and calls this again when it has ended. */
@@ -124,7 +134,9 @@ void inquiry_proceed(struct inquiry *i)
 	if (r >= 0)
 		r = inquiry_judge(i, d);
 	if (r < 0)
-		fail(i, r, "The request could not be decided");
+		inquiry_fail(i, r, "The request could not be decided");
+	else if (inquiry_must_survey(i, d))
+		survey(i, d);
 	else if (i->explain)
 		explain(i, d);
 	else if (d->verdict == VERDICT_DENY)

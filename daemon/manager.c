@@ -123,6 +123,63 @@ static void handle_quarantine(void *userdata, const struct peer *peer, const cha
 	bus_reply_empty(call);
 }
 
+/* --- Device.HostUse --- */
+
+struct host_use_call {
+	struct manager *manager;
+	struct bus_call *call; /* NULL once answered */
+	uid_t uid;
+};
+
+static void on_host_use_late(void *userdata)
+{
+	struct host_use_call *c = userdata;
+
+	bus_reply_kernel(TAKE_PTR(c->call), "The kernel does not answer what the host does with it");
+}
+
+static void on_host_use(void *userdata, struct survey_result *result)
+{
+	struct host_use_call *c = userdata;
+
+	quota_end(c->manager->quota, c->uid);
+	if (c->call && result->n > 0)
+		bus_reply_host_use(c->call, result->items[0]);
+	else if (c->call)
+		bus_reply_errno(c->call, -ENOMEM, "Out of memory");
+	free(c);
+}
+
+static void handle_host_use(void *userdata, struct peer *peer, const char *address,
+	struct bus_call *call)
+{
+	struct manager *m = userdata;
+	const struct device *d = topology_find(m->topology, address);
+	struct host_use_call *c;
+	int r;
+
+	if (!d || !host_use_concerns(d)) {
+		bus_reply_host_use(call, NULL);
+		return;
+	}
+	r = quota_begin(m->quota, peer->uid, now_usec(CLOCK_MONOTONIC));
+	if (r < 0) {
+		bus_reply_errno(call, r,
+			"Too many requests of this user wait already; let them end first");
+		return;
+	}
+	c = malloc(sizeof(*c));
+	if (c)
+		*c = (struct host_use_call){m, call, peer->uid};
+	r = c ? survey_start(m, &address, 1, on_host_use_late, on_host_use, c) : -ENOMEM;
+	if (r >= 0)
+		return;
+	free(c);
+	quota_end(m->quota, peer->uid);
+	bus_reply_errno(call, r, "%s: what the host does with it cannot be found out: %s", address,
+		errno_name(-r));
+}
+
 static const struct bus_handlers handlers = {
 	.device = handle_device,
 	.topology = handle_topology,
@@ -131,6 +188,7 @@ static const struct bus_handlers handlers = {
 	.charge = handle_charge,
 	.acquire = inquiry_acquire,
 	.explain = inquiry_explain,
+	.host_use = handle_host_use,
 	.reload = handle_reload,
 	.reset = handle_reset,
 	.release = handle_release,

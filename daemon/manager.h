@@ -25,6 +25,7 @@
 #include "policy/policy.h"
 #include "state/journal.h"
 #include "state/store.h"
+#include "survey.h"
 
 #define LEASE_ID_SIZE 13 /* "l" and 44 random bits in hex */
 
@@ -102,6 +103,7 @@ struct inquiry {
 	size_t authorised;       /* how many of its devices it said yes to */
 	enum bus_answer answer;  /* its last */
 	uint64_t deadline;       /* CLOCK_MONOTONIC, microseconds */
+	struct survey_result facts; /* what the host does with its devices */
 };
 
 struct manager {
@@ -220,16 +222,25 @@ void inquiry_acquire(void *userdata, struct peer **peer, struct bus_request *req
 	struct bus_call *call);
 void inquiry_explain(void *userdata, struct peer **peer, struct bus_request *request,
 	struct bus_call *call);
-/* Drops a lease whose devices were not touched yet, and decides its request anew. */
-void inquiry_again(struct lease *l);
 /* Decides anew after a wait, and goes on from there; may free i. */
 void inquiry_proceed(struct inquiry *i);
+/* Answers the call and frees. */
+void inquiry_fail(struct inquiry *i, int error, const char *what);
+void inquiry_free(struct inquiry *i);
+/* Drops a lease whose devices were not touched yet, and decides its request anew. */
+void inquiry_again(struct lease *l);
+
 /* --- inquiry-ask.c: Access=ask --- */
 bool inquiry_must_ask(const struct inquiry *i, const struct decision *d);
 /* Proceeds when polkit has answered; on failure it does not. */
 int inquiry_ask(struct inquiry *i, const struct decision *d);
 /* Makes d a refusal unless polkit, if it was asked, said yes to the very same. 0 or -ENOMEM. */
 int inquiry_judge(struct inquiry *i, struct decision *d);
+
+/* --- inquiry-survey.c --- */
+bool inquiry_must_survey(const struct inquiry *i, const struct decision *d);
+/* Owns i until it calls inquiry_proceed(), if 0 is returned. */
+int inquiry_survey(struct inquiry *i, const struct decision *d);
 
 /* --- acquire.c, release.c, restore.c --- */
 /* Makes the lease that was decided on, which takes over what the inquiry owns. On failure the

@@ -29,6 +29,10 @@ struct bus_call *bus_call_new(sd_bus_message *m);
 int bus_add_manager(struct bus *b);
 int bus_add_devices(struct bus *b);
 int bus_add_leases(struct bus *b);
+/* device-use.c */
+int bus_add_host_use(struct bus *b);
+int bus_get_host_use(sd_bus *bus, const char *path, const char *interface, const char *name,
+	sd_bus_message *reply, void *userdata, sd_bus_error *e);
 
 /* Identifies the sender of m and charges it; a failure is an error reply already made in e. */
 int bus_caller(struct bus *b, sd_bus_message *m, unsigned cost, struct peer **ret,
@@ -47,6 +51,8 @@ char *bus_object_path(const char *prefix, const char *name);
 int bus_set_errno(sd_bus_error *e, int error, const char *message);
 /* The same for what a refusal of the core is called on the bus. */
 const char *bus_refusal_name(enum refusal r);
+/* Sends a reply, or says that making it failed with built; consumes call. */
+void bus_reply_built(struct bus_call *call, sd_bus_message *reply, int built);
 
 /* Reads "asa{sv}" of Acquire and Explain; on failure e is set. */
 int bus_read_request(sd_bus_message *m, struct bus_request *ret, sd_bus_error *e);

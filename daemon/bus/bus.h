@@ -87,6 +87,9 @@ struct bus_handlers {
 		struct bus_call *call);
 	void (*explain)(void *userdata, struct peer **peer, struct bus_request *r,
 		struct bus_call *call);
+	/* What the host does with a device that is there. */
+	void (*host_use)(void *userdata, struct peer *peer, const char *address,
+		struct bus_call *call);
 	void (*reload)(void *userdata, struct peer *peer, struct bus_call *call);
 	void (*reset)(void *userdata, const char *lease, bool hot, struct bus_call *call);
 	void (*release)(void *userdata, const char *lease, struct bus_call *call);
@@ -117,6 +120,8 @@ void bus_lease_changed(struct bus *b, const char *id, const char *holder);
 /* fds are duplicated into the message; hold_fd stays the caller's. */
 void bus_reply_acquired(struct bus_call *call, const struct bus_lease *lease, int hold_fd);
 void bus_reply_explained(struct bus_call *call, const struct decision *d);
+/* The value of Device.HostUse; f NULL: there is none. */
+void bus_reply_host_use(struct bus_call *call, const struct host_use_facts *f);
 void bus_reply_empty(struct bus_call *call);
 /* A refusal of the core, in the findings' own words. */
 void bus_reply_refused(struct bus_call *call, const struct decision *d);

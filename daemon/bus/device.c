@@ -295,6 +295,8 @@ static const sd_bus_vtable vtable[] = {
 	CHANGES("ResetSet", "as"),
 	CHANGES("ResetMethods", "as"),
 	CHANGES("Isolation", "s"),
+	/* No event of the kernel tells of it, and it is in no bulk reply. */
+	SD_BUS_PROPERTY("HostUse", "as", bus_get_host_use, 0, SD_BUS_VTABLE_PROPERTY_EXPLICIT),
 	CONST("NumaNode", "i"),
 	CHANGES("PhysicalFunction", "s"),
 	CHANGES("VirtualFunctions", "as"),
@@ -348,6 +350,8 @@ int bus_add_devices(struct bus *b)
 	int r = sd_bus_add_fallback_vtable(b->bus, NULL, BUS_DEVICE_PATH, BUS_NAME ".Device",
 		vtable, find_device, b);
 
+	if (r >= 0)
+		r = bus_add_host_use(b);
 	return r < 0 ? r : sd_bus_add_node_enumerator(b->bus, NULL, BUS_DEVICE_PATH,
 		enumerate_devices, b);
 }

@@ -165,7 +165,7 @@ static int build_explained(sd_bus_message *m, const struct decision *d)
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static void send_or_fail(struct bus_call *call, sd_bus_message *reply, int built)
+void bus_reply_built(struct bus_call *call, sd_bus_message *reply, int built)
 {
 	if (built < 0) {
 		bus_reply_errno(call, built, "The reply could not be made: %s",
@@ -183,7 +183,7 @@ void bus_reply_explained(struct bus_call *call, const struct decision *d)
 
 	if (r >= 0)
 		r = build_explained(reply, d);
-	send_or_fail(call, reply, r);
+	bus_reply_built(call, reply, r);
 }
 
 int bus_append_lease_device(sd_bus_message *m, const struct bus_lease_device *d)
@@ -282,5 +282,5 @@ void bus_reply_acquired(struct bus_call *call, const struct bus_lease *l, int ho
 		r = append_fds(reply, l, hold_fd);
 	if (r >= 0)
 		r = append_info(reply, l);
-	send_or_fail(call, reply, r);
+	bus_reply_built(call, reply, r);
 }

@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -80,6 +82,24 @@ class BusTest(unittest.TestCase):
         while daemon.fds() != before and time.monotonic() < deadline:
             time.sleep(0.002)
         self.assertEqual(daemon.fds(), before)
+
+    def stopped_at(self, daemon, fault, function):
+        """Calls function() while the daemon is stopped at the call that fault says."""
+        daemon.arm(fault + ":STOP")
+
+        def wait():
+            stat = "/proc/%d/stat" % daemon.process.pid
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                with open(stat) as f:
+                    if f.read().rsplit(")", 1)[1].split()[0] == "T":
+                        function()
+                        break
+                time.sleep(0.002)
+            daemon.process.send_signal(signal.SIGCONT)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        self.addCleanup(thread.join)
 
     def eventually(self, condition, what, timeout=10):
         deadline = time.monotonic() + timeout

@@ -15,7 +15,7 @@ from daemon import OTHER, USER
 
 NVME = "0000:01:00.0"
 EDU = "0000:0c:00.0"
-READS = {"driver_get", "override_get", "scan_device"}
+READS = {"driver_get", "override_get", "scan_device", "host_use"}
 
 
 class FullDisk(case.BusTest):

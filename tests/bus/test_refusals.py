@@ -11,7 +11,7 @@ EDU = "0000:0c:00.0"
 SHARED, SIBLING = "0000:04:01.0", "0000:04:02.0"
 SPLIT, PEER = "0000:0e:00.0", "0000:0e:00.1"
 PF, VF = "0000:0b:00.0", "0000:0b:00.1"
-READS = {"driver_get", "override_get", "scan_device", "scan"}
+READS = {"driver_get", "override_get", "scan_device", "scan", "host_use"}
 
 
 class Refusals(case.BusTest):

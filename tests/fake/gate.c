@@ -14,6 +14,7 @@
 #include "gate.h"
 
 #define KILL INT_MAX /* as an error: the process is killed at the call */
+#define STOP (INT_MAX - 1) /* or stopped before it */
 
 struct gate {
 	pthread_mutex_t lock;
@@ -21,7 +22,7 @@ struct gate {
 	char *operation; /* NULL: no fault */
 	uint64_t left;   /* calls until the one that fails, 0 when it is over */
 	uint64_t count;  /* how many fail in a row */
-	int error;       /* or KILL */
+	int error;       /* or KILL, STOP */
 	char *file;      /* where the next fault comes from, NULL: nowhere */
 	struct gate *next;
 };
@@ -36,7 +37,8 @@ static void trace(const struct gate *g, const char *operation, const char *subje
 {
 	char line[ADDRESS_MAX + 96];
 	int n = snprintf(line, sizeof(line), "%s %s%s%s\n", operation, *subject ? subject : "-",
-		error ? " !" : "", !error ? "" : error == KILL ? "KILL" : errno_name(error));
+		error ? " !" : "", !error ? "" : error == KILL ? "KILL" :
+		error == STOP ? "STOP" : errno_name(error));
 
 	if (g->trace >= 0 && n > 0 && write(g->trace, line, (size_t)n) < 0)
 		perror("DEVLEASE_TRACE");
@@ -66,6 +68,10 @@ static int gate_call(void *userdata, const char *operation, const char *subject)
 	trace(g, operation, subject, error);
 	if (error == KILL)
 		raise(SIGKILL);
+	if (error == STOP) {
+		raise(SIGSTOP);
+		error = 0;
+	}
 	pthread_mutex_unlock(&g->lock);
 	return -error;
 }
@@ -76,6 +82,8 @@ static int parse_errno(const char *s)
 
 	if (streq(s, "KILL"))
 		return KILL;
+	if (streq(s, "STOP"))
+		return STOP;
 	if (parse_u64(s, &number) >= 0 && number > 0 && number < 4096)
 		return (int)number;
 	for (int i = 1; i < 200; i++)

@@ -5,7 +5,8 @@
  *   DEVLEASE_FAULT=OPERATION[:N[:ERRNO[:COUNT]]]
  *                                           fails the Nth call (1) of that operation with ERRNO
  *                                           (EIO, by name or number), and COUNT (1) in all from
- *                                           there on. ERRNO KILL: the process gets a SIGKILL
+ *                                           there on. ERRNO KILL: the process gets a SIGKILL;
+ *                                           STOP: a SIGSTOP, and the call is made afterwards
  *   DEVLEASE_FAULT_FILE=FILE                the same from FILE as soon as it exists; it is
  *                                           removed when it is taken up
  * The subject is "-" where an operation has none. A call that is failed is in the trace

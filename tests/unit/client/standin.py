@@ -38,7 +38,7 @@ def device(address, **more):
         "OriginalDriver": ("s", ""), "IommuGroup": ("i", 1), "GroupDevices": ("as", [address]),
         "ResetSet": ("as", [address]), "ResetMethods": ("as", ["bus"]),
         "Isolation": ("s", "strict"), "NumaNode": ("i", -1), "PhysicalFunction": ("s", ""),
-        "VirtualFunctions": ("as", []), "State": ("s", "free"),
+        "VirtualFunctions": ("as", []), "State": ("s", "free"), "HostUse": ("as", []),
     }
     for key, value in more.items():
         values[key] = (values[key][0], value)
@@ -49,7 +49,8 @@ SLOT = ["0000:02:00.0", "0000:02:00.1"]
 DEVICES = [
     device("0000:0c:00.0", IommuGroup=12),
     device("0000:01:00.0", VendorName="Red Hat, Inc.", ModelName="QEMU NVM Express Controller",
-           Driver="nvme", OriginalDriver="nvme", IommuGroup=3, ResetMethods=["flr", "bus"]),
+           Driver="nvme", OriginalDriver="nvme", IommuGroup=3, ResetMethods=["flr", "bus"],
+           HostUse=["mounted", "open"]),
     device(SLOT[0], VendorName="Intel Corporation", IommuGroup=4, GroupDevices=SLOT,
            ModelName="82574L Gigabit Network Connection with a name that goes on and on",
            ResetSet=SLOT, Driver="vfio-pci", OriginalDriver="e1000e", State="leased"),

@@ -150,7 +150,10 @@ class Listings(Case):
     def test_show(self):
         shown = self.json("show", "0000:01:00.0", "0000:0c:00.0")
         self.assertEqual([d["Address"] for d in shown], ["0000:01:00.0", "0000:0c:00.0"])
+        self.assertEqual([d["HostUse"] for d in shown], [["mounted", "open"], []])
+        self.assertIn("Host use: mounted open\n", self.run_ctl("show", "0000:01:00.0").stdout)
         text = self.run_ctl("show", "0000:02:00.0").stdout
+        self.assertIn("Host use: none\n", text)
         self.assertRegex(text, r"Driver: vfio-pci \(e1000e comes back afterwards\)")
         self.assertRegex(text, r"Reset set: this device and 0000:02:00\.1")
         done = self.run_ctl("show", "0000:77:00.0", status=1)
