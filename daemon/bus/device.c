@@ -9,137 +9,147 @@
 
 #include "base/text.h"
 #include "bus/bus-private.h"
+#include "bus/property.h"
 
 #define FILTER_MAX 256 /* bytes of a pattern */
 
-/* A property's value on its way out; type is the D-Bus signature. */
-struct value {
-	const char *type;
-	const char *string;
-	int64_t number;
-	char **list;          /* allocated */
-	const struct device *const *devices; /* or: their addresses */
-	size_t n_devices;
-};
-
-struct property {
-	const char *name;
-	void (*get)(const struct bus_device *d, struct value *v);
-};
-
-static void set_string(struct value *v, const char *s)
-{
-	v->type = "s";
-	v->string = s ? s : "";
-}
-
-static void set_number(struct value *v, const char *type, int64_t n)
-{
-	v->type = type;
-	v->number = n;
-}
-
-static void set_devices(struct value *v, const struct device **devices, size_t n)
+static void set_devices(struct bus_value *v, const struct device **devices, size_t n)
 {
 	v->type = "as";
 	v->devices = (const struct device *const *)devices;
 	v->n_devices = n;
 }
 
-static void get_address(const struct bus_device *d, struct value *v)
+static void get_address(const void *object, struct bus_value *v)
 {
-	set_string(v, d->device->address);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->device->address);
 }
 
-static void get_modalias(const struct bus_device *d, struct value *v)
+static void get_modalias(const void *object, struct bus_value *v)
 {
-	set_string(v, d->device->modalias);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->device->modalias);
 }
 
-static void get_vendor_id(const struct bus_device *d, struct value *v)
+static void get_vendor_id(const void *object, struct bus_value *v)
 {
-	set_number(v, "q", d->device->vendor);
+	const struct bus_device *d = object;
+
+	bus_value_number(v, "q", d->device->vendor);
 }
 
-static void get_device_id(const struct bus_device *d, struct value *v)
+static void get_device_id(const void *object, struct bus_value *v)
 {
-	set_number(v, "q", d->device->device);
+	const struct bus_device *d = object;
+
+	bus_value_number(v, "q", d->device->device);
 }
 
-static void get_class(const struct bus_device *d, struct value *v)
+static void get_class(const void *object, struct bus_value *v)
 {
-	set_number(v, "u", d->device->class_code);
+	const struct bus_device *d = object;
+
+	bus_value_number(v, "u", d->device->class_code);
 }
 
-static void get_vendor_name(const struct bus_device *d, struct value *v)
+static void get_vendor_name(const void *object, struct bus_value *v)
 {
-	set_string(v, d->vendor_name);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->vendor_name);
 }
 
-static void get_model_name(const struct bus_device *d, struct value *v)
+static void get_model_name(const void *object, struct bus_value *v)
 {
-	set_string(v, d->model_name);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->model_name);
 }
 
-static void get_driver(const struct bus_device *d, struct value *v)
+static void get_driver(const void *object, struct bus_value *v)
 {
-	set_string(v, d->device->driver);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->device->driver);
 }
 
-static void get_original_driver(const struct bus_device *d, struct value *v)
+static void get_original_driver(const void *object, struct bus_value *v)
 {
-	set_string(v, d->original_driver);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->original_driver);
 }
 
-static void get_iommu_group(const struct bus_device *d, struct value *v)
+static void get_iommu_group(const void *object, struct bus_value *v)
 {
-	set_number(v, "i", d->device->iommu_group);
+	const struct bus_device *d = object;
+
+	bus_value_number(v, "i", d->device->iommu_group);
 }
 
-static void get_group_devices(const struct bus_device *d, struct value *v)
+static void get_group_devices(const void *object, struct bus_value *v)
 {
+	const struct bus_device *d = object;
+
 	set_devices(v, d->group, d->n_group);
 }
 
-static void get_reset_set(const struct bus_device *d, struct value *v)
+static void get_reset_set(const void *object, struct bus_value *v)
 {
+	const struct bus_device *d = object;
+
 	set_devices(v, d->reset_set, d->n_reset_set);
 }
 
-static void get_reset_methods(const struct bus_device *d, struct value *v)
+static void get_reset_methods(const void *object, struct bus_value *v)
 {
+	const struct bus_device *d = object;
+
 	v->type = "as";
 	(void)strv_split(&v->list, d->device->reset_methods ? d->device->reset_methods : "");
 }
 
-static void get_isolation(const struct bus_device *d, struct value *v)
+static void get_isolation(const void *object, struct bus_value *v)
 {
-	set_string(v, d->isolation);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->isolation);
 }
 
-static void get_numa_node(const struct bus_device *d, struct value *v)
+static void get_numa_node(const void *object, struct bus_value *v)
 {
-	set_number(v, "i", d->device->numa_node);
+	const struct bus_device *d = object;
+
+	bus_value_number(v, "i", d->device->numa_node);
 }
 
-static void get_physical_function(const struct bus_device *d, struct value *v)
+static void get_physical_function(const void *object, struct bus_value *v)
 {
-	set_string(v, d->device->physical_function);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->device->physical_function);
 }
 
-static void get_virtual_functions(const struct bus_device *d, struct value *v)
+static void get_virtual_functions(const void *object, struct bus_value *v)
 {
+	const struct bus_device *d = object;
+
 	v->type = "as";
 	for (char **s = d->device->virtual_functions; s && *s; s++)
 		(void)strv_append(&v->list, *s);
 }
 
-static void get_state(const struct bus_device *d, struct value *v)
+static void get_state(const void *object, struct bus_value *v)
 {
-	set_string(v, d->state);
+	const struct bus_device *d = object;
+
+	bus_value_string(v, d->state);
 }
 
-static const struct property properties[] = {
+static const struct bus_property properties[] = {
 	{"Address", get_address},
 	{"Modalias", get_modalias},
 	{"VendorId", get_vendor_id},
@@ -160,79 +170,20 @@ static const struct property properties[] = {
 	{"State", get_state},
 };
 
-static const struct property *find_property(const char *name)
+static const struct bus_property *find_property(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
-		if (streq(properties[i].name, name))
-			return &properties[i];
-	return NULL;
-}
-
-static int append_list(sd_bus_message *m, const struct value *v)
-{
-	int r = sd_bus_message_open_container(m, 'a', "s");
-
-	for (char **s = v->list; r >= 0 && s && *s; s++)
-		r = sd_bus_message_append(m, "s", *s);
-	for (size_t i = 0; r >= 0 && i < v->n_devices; i++)
-		r = sd_bus_message_append(m, "s", v->devices[i]->address);
-	return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
-static int append_value(sd_bus_message *m, const struct value *v)
-{
-	switch (v->type[0]) {
-	case 's':
-		return sd_bus_message_append(m, "s", v->string);
-	case 'q':
-		return sd_bus_message_append(m, "q", (uint16_t)v->number);
-	case 'u':
-		return sd_bus_message_append(m, "u", (uint32_t)v->number);
-	case 'i':
-		return sd_bus_message_append(m, "i", (int32_t)v->number);
-	default:
-		return append_list(m, v);
-	}
+	return bus_property_find(properties, ARRAY_SIZE(properties), name);
 }
 
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,
 	sd_bus_message *reply, void *userdata, sd_bus_error *e)
 {
-	struct value v = {0};
-	int r;
-
-	find_property(name)->get(userdata, &v);
-	r = append_value(reply, &v);
-	strv_free(v.list);
-	return r;
-}
-
-static int append_entry(sd_bus_message *m, const struct property *p, const struct bus_device *d)
-{
-	struct value v = {0};
-	int r;
-
-	p->get(d, &v);
-	r = sd_bus_message_open_container(m, 'e', "sv");
-	if (r >= 0)
-		r = sd_bus_message_append(m, "s", p->name);
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', v.type);
-	if (r >= 0)
-		r = append_value(m, &v);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	strv_free(v.list);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	return bus_property_append(reply, find_property(name), userdata);
 }
 
 int bus_append_device(sd_bus_message *m, const struct bus_device *d)
 {
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
-
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(properties); i++)
-		r = append_entry(m, &properties[i], d);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	return bus_properties_append(m, properties, ARRAY_SIZE(properties), d);
 }
 
 static int quarantine(sd_bus_message *m, struct bus_device *found, const char *reason,
@@ -357,7 +308,7 @@ int bus_add_devices(struct bus *b)
 }
 
 struct filter_item {
-	const struct property *property;
+	const struct bus_property *property;
 	char *string; /* NULL: compare number */
 	int64_t number;
 };
@@ -449,7 +400,7 @@ int bus_filter_read(sd_bus_message *m, struct bus_filter **ret, sd_bus_error *e)
 	return r;
 }
 
-static bool match_item(const struct filter_item *item, const struct value *v)
+static bool match_item(const struct filter_item *item, const struct bus_value *v)
 {
 	bool found = false;
 
@@ -468,12 +419,12 @@ static bool match_item(const struct filter_item *item, const struct value *v)
 bool bus_filter_match(const struct bus_filter *f, const struct bus_device *d)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		struct value v = {0};
+		struct bus_value v = {0};
 		bool matches;
 
 		f->items[i].property->get(d, &v);
 		matches = match_item(&f->items[i], &v);
-		strv_free(v.list);
+		bus_value_done(&v);
 		if (!matches)
 			return false;
 	}

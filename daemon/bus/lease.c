@@ -8,19 +8,16 @@
 
 #include "base/text.h"
 #include "bus/bus-private.h"
+#include "bus/property.h"
 
-struct property {
-	const char *name, *type;
-	int (*append)(sd_bus_message *m, const struct bus_lease *l);
-};
-
-static int append_id(sd_bus_message *m, const struct bus_lease *l)
+static void get_id(const void *object, struct bus_value *v)
 {
-	return sd_bus_message_append(m, "s", l->id);
+	bus_value_string(v, ((const struct bus_lease *)object)->id);
 }
 
-static int append_devices(sd_bus_message *m, const struct bus_lease *l)
+static int append_devices(sd_bus_message *m, const void *object)
 {
+	const struct bus_lease *l = object;
 	int r = sd_bus_message_open_container(m, 'a', "s");
 
 	for (size_t i = 0; r >= 0 && i < l->n_devices; i++)
@@ -28,79 +25,76 @@ static int append_devices(sd_bus_message *m, const struct bus_lease *l)
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_owner(sd_bus_message *m, const struct bus_lease *l)
+static void get_devices(const void *object, struct bus_value *v)
 {
+	v->type = "as";
+	v->append = append_devices;
+}
+
+static int append_owner(sd_bus_message *m, const void *object)
+{
+	const struct bus_lease *l = object;
+
 	return sd_bus_message_append(m, "(uuss)", (uint32_t)l->uid, (uint32_t)l->pid,
 		l->unit ? l->unit : "", l->label ? l->label : "");
 }
 
-static int append_handover(sd_bus_message *m, const struct bus_lease *l)
+static void get_owner(const void *object, struct bus_value *v)
 {
-	return sd_bus_message_append(m, "s", l->handover);
+	v->type = "(uuss)";
+	v->append = append_owner;
 }
 
-static int append_backend(sd_bus_message *m, const struct bus_lease *l)
+static void get_handover(const void *object, struct bus_value *v)
 {
-	return sd_bus_message_append(m, "s", l->backend);
+	bus_value_string(v, ((const struct bus_lease *)object)->handover);
 }
 
-static int append_state(sd_bus_message *m, const struct bus_lease *l)
+static void get_backend(const void *object, struct bus_value *v)
 {
-	return sd_bus_message_append(m, "s", l->state);
+	bus_value_string(v, ((const struct bus_lease *)object)->backend);
 }
 
-static int append_reset_set_owned(sd_bus_message *m, const struct bus_lease *l)
+static void get_state(const void *object, struct bus_value *v)
 {
-	return sd_bus_message_append(m, "b", (int)l->reset_set_owned);
+	bus_value_string(v, ((const struct bus_lease *)object)->state);
 }
 
-static int append_since(sd_bus_message *m, const struct bus_lease *l)
+static void get_reset_set_owned(const void *object, struct bus_value *v)
 {
-	return sd_bus_message_append(m, "t", l->since);
+	bus_value_number(v, "b", ((const struct bus_lease *)object)->reset_set_owned);
 }
 
-static const struct property properties[] = {
-	{"Id", "s", append_id},
-	{"Devices", "as", append_devices},
-	{"Owner", "(uuss)", append_owner},
-	{"Handover", "s", append_handover},
-	{"Backend", "s", append_backend},
-	{"State", "s", append_state},
-	{"ResetSetOwned", "b", append_reset_set_owned},
-	{"Since", "t", append_since},
+static void get_since(const void *object, struct bus_value *v)
+{
+	bus_value_number(v, "t", (int64_t)((const struct bus_lease *)object)->since);
+}
+
+static const struct bus_property properties[] = {
+	{"Id", get_id},
+	{"Devices", get_devices},
+	{"Owner", get_owner},
+	{"Handover", get_handover},
+	{"Backend", get_backend},
+	{"State", get_state},
+	{"ResetSetOwned", get_reset_set_owned},
+	{"Since", get_since},
 };
+
+static const struct bus_property *find_property(const char *name)
+{
+	return bus_property_find(properties, ARRAY_SIZE(properties), name);
+}
 
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,
 	sd_bus_message *reply, void *userdata, sd_bus_error *e)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
-		if (streq(properties[i].name, name))
-			return properties[i].append(reply, userdata);
-	return -ENOENT;
-}
-
-static int append_entry(sd_bus_message *m, const struct property *p, const struct bus_lease *l)
-{
-	int r = sd_bus_message_open_container(m, 'e', "sv");
-
-	if (r >= 0)
-		r = sd_bus_message_append(m, "s", p->name);
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', p->type);
-	if (r >= 0)
-		r = p->append(m, l);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	return bus_property_append(reply, find_property(name), userdata);
 }
 
 int bus_append_lease(sd_bus_message *m, const struct bus_lease *l)
 {
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
-
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(properties); i++)
-		r = append_entry(m, &properties[i], l);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	return bus_properties_append(m, properties, ARRAY_SIZE(properties), l);
 }
 
 static int append_changed(sd_bus_message *m, const struct bus_lease *l)
@@ -109,9 +103,8 @@ static int append_changed(sd_bus_message *m, const struct bus_lease *l)
 
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'a', "{sv}");
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(properties); i++)
-		if (properties[i].append == append_reset_set_owned)
-			r = append_entry(m, &properties[i], l);
+	if (r >= 0)
+		r = bus_property_append_entry(m, find_property("ResetSetOwned"), l);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 ? r : sd_bus_message_append(m, "as", 0);
