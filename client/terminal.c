@@ -101,6 +101,29 @@ static size_t line_length(const char *text, size_t room)
 	return strcspn(text, " ");
 }
 
+int print_hanging(const char *text, const char *below, size_t indent, const char *lead)
+{
+	_cleanup_free_ char *safe = escape_text(text, SIZE_MAX);
+	/* What stands before the indent takes four columns, whatever its bytes. */
+	size_t before = 4 + indent + strlen(lead);
+	size_t room = width > before + 20 ? width - before : SIZE_MAX;
+	const char *p = safe;
+
+	if (!safe)
+		return fail_oom();
+	printf("%s", lead);
+	for (;;) {
+		size_t n = line_length(p, room);
+
+		printf("%.*s\n", (int)n, p);
+		p += n;
+		p += strspn(p, " ");
+		if (!*p)
+			return STATUS_OK;
+		printf("%s%*s", below, (int)(indent + strlen(lead)), "");
+	}
+}
+
 int print_wrapped(const char *text, size_t indent, const char *lead)
 {
 	_cleanup_free_ char *safe = escape_text(text, SIZE_MAX);

@@ -41,3 +41,6 @@ int print_json(const struct ctl *c, const json_t *value);
 /* Prints text wrapped to the terminal's width, each line indented; escapes what is not printable.
  * Returns an exit status. */
 int print_wrapped(const char *text, size_t indent, const char *lead);
+/* The same for a line that is begun: text goes on after lead, and further lines start with below
+ * (four columns of a tree) and are indented from there. */
+int print_hanging(const char *text, const char *below, size_t indent, const char *lead);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* explain DEVICE...: what Acquire would decide, and why. The exit status tells the verdict. */
+/*
+ * explain DEVICE...: what Acquire would decide, and why, as a tree: the request as a whole, then
+ * each device. The exit status tells the verdict.
+ */
+#include <langinfo.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +14,13 @@
 #include "status.h"
 #include "terminal.h"
 
+static enum colour colour_of_verdict(const char *verdict)
+{
+	if (streq(verdict, "allow"))
+		return COLOUR_GOOD;
+	return streq(verdict, "ask") ? COLOUR_CARE : COLOUR_BAD;
+}
+
 static enum colour colour_of_severity(const char *severity)
 {
 	if (streq(severity, "ok"))
@@ -17,13 +28,26 @@ static enum colour colour_of_severity(const char *severity)
 	return streq(severity, "warn") ? COLOUR_CARE : COLOUR_BAD;
 }
 
-static size_t widest_device(const json_t *findings)
+/* Lines of the tree: what stands before a branch, its last one, and what is below either. */
+struct tree {
+	const char *branch, *last, *below, *below_last;
+};
+
+static const struct tree *tree_lines(void)
+{
+	static const struct tree drawn = {"├─", "└─", "│   ", "    "};
+	static const struct tree typed = {"|-", "`-", "|   ", "    "};
+
+	return streq(nl_langinfo(CODESET), "UTF-8") ? &drawn : &typed;
+}
+
+static size_t widest_code(const json_t *findings)
 {
 	size_t widest = 0, i;
 	json_t *finding;
 
 	json_array_foreach(findings, i, finding) {
-		size_t n = strlen(json_text(finding, "device"));
+		size_t n = strlen(json_text(finding, "code"));
 
 		if (n > widest)
 			widest = n;
@@ -31,31 +55,61 @@ static size_t widest_device(const json_t *findings)
 	return widest;
 }
 
-static void print_finding(const json_t *finding, size_t width)
+/* The next finding is about the same and helps with the same: the help is below that one. */
+static bool help_follows(const json_t *findings, size_t i)
 {
-	const char *severity = json_text(finding, "severity");
-	const char *device = json_text(finding, "device"), *help = json_text(finding, "help");
-	_cleanup_free_ char *code = escape_text(json_text(finding, "code"), SIZE_MAX);
+	const json_t *this = json_array_get(findings, i), *next = json_array_get(findings, i + 1);
 
-	printf("%s%-6s%s  %-*s  %s\n", colour(colour_of_severity(severity)), severity,
-		colour(COLOUR_NONE), (int)width, *device ? device : "-", code ? code : "?");
-	print_wrapped(json_text(finding, "text"), 8, "");
-	if (*help)
-		print_wrapped(help, 8, "help: ");
+	return next && streq(json_text(this, "device"), json_text(next, "device")) &&
+		streq(json_text(this, "help"), json_text(next, "help"));
+}
+
+static void print_finding(const json_t *findings, size_t i, const char *below, size_t width)
+{
+	const json_t *finding = json_array_get(findings, i);
+	const char *severity = json_text(finding, "severity"), *help = json_text(finding, "help");
+	_cleanup_free_ char *code = escape_text(json_text(finding, "code"), SIZE_MAX);
+	_cleanup_free_ char *safe = escape_text(severity, SIZE_MAX);
+
+	printf("%s%s%-6s%s  %-*s  ", below, colour(colour_of_severity(severity)),
+		safe ? safe : "?", colour(COLOUR_NONE), (int)width, code ? code : "?");
+	print_hanging(json_text(finding, "text"), below, width + 10, "");
+	if (!*help || help_follows(findings, i))
+		return;
+	printf("%s%*s", below, (int)width + 10, "");
+	print_hanging(help, below, width + 10, "help: ");
+}
+
+/* The branch of the findings from first on that are about the same; returns the next one. */
+static size_t print_branch(const json_t *findings, size_t first, size_t width)
+{
+	const char *device = json_text(json_array_get(findings, first), "device");
+	_cleanup_free_ char *safe = escape_text(*device ? device : "request", SIZE_MAX);
+	const struct tree *lines = tree_lines();
+	size_t end = first;
+	bool last;
+
+	while (end < json_array_size(findings) &&
+		streq(json_text(json_array_get(findings, end), "device"), device))
+		end++;
+	last = end == json_array_size(findings);
+	printf("%s%s%s%s\n", last ? lines->last : lines->branch, colour(COLOUR_BOLD),
+		safe ? safe : "?", colour(COLOUR_NONE));
+	for (size_t i = first; i < end; i++)
+		print_finding(findings, i, last ? lines->below_last : lines->below, width);
+	return end;
 }
 
 static void print_findings(const struct ctl *c, const char *verdict, const json_t *findings)
 {
 	_cleanup_free_ char *devices = strv_join(c->args, " ");
-	bool allowed = streq(verdict, "allow");
-	json_t *finding;
-	size_t i, width = widest_device(findings);
+	size_t width = widest_code(findings);
 
 	pager_open(c);
-	printf("%s%s%s: %s\n", colour(allowed ? COLOUR_GOOD : COLOUR_BAD), verdict,
-		colour(COLOUR_NONE), devices ? devices : "");
-	json_array_foreach(findings, i, finding)
-		print_finding(finding, width);
+	printf("%s%s%s: %s\n", colour(colour_of_verdict(verdict)), verdict, colour(COLOUR_NONE),
+		devices ? devices : "");
+	for (size_t i = 0; i < json_array_size(findings);)
+		i = print_branch(findings, i, width);
 }
 
 int verb_explain(struct ctl *c)

@@ -18,6 +18,11 @@ struct context {
 	const struct request *request;
 	struct decision *decision;
 	bool ask; /* a rule wants polkit to be asked */
+	struct missing {
+		const struct device *device;
+		size_t finding; /* its place, before the findings are sorted */
+	} *missing;
+	size_t n_missing;
 };
 
 /* Adds the finding of this code; help NULL takes the table's. 0 or -ENOMEM. */
@@ -76,6 +81,12 @@ struct peer_group {
 };
 int peer_add_group_of(struct context *c, size_t i, const struct device *peer,
 	const struct peer_group *g);
+
+/* missing.c: the finding of a device that the host uses and that would have to be in the request;
+ * once all are known, each tells of all. */
+int missing_report(struct context *c, size_t i, const struct device *d, const char *where,
+	enum code code);
+int missing_finish(struct context *c);
 
 /* host_use.c: what the host does with requested device i. */
 int host_use_check(struct context *c, size_t i);

@@ -142,6 +142,8 @@ static int run_checks(struct context *c)
 		r = check_device(c, i);
 	if (r >= 0)
 		r = limits_check(c);
+	if (r >= 0)
+		r = missing_finish(c);
 	if (r < 0)
 		return r;
 	if (d->n_all > d->n_devices)
@@ -173,6 +175,7 @@ int decide(const struct topology *t, const struct policy *p, const struct claims
 	r = request_check(&c);
 	if (r >= 0 && d->findings.n == 0)
 		r = run_checks(&c);
+	free(c.missing);
 	if (r < 0)
 		return r;
 	d->refusal = findings_refusal(&d->findings);

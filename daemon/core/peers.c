@@ -28,18 +28,6 @@ static const char *claim_state(const struct claim *claim)
 	return "is taken";
 }
 
-static int report_in_use(struct context *c, size_t i, const struct device *peer, const char *where,
-	enum code code)
-{
-	_cleanup_free_ char *help = format_text("add %s to the request, or unbind it from %s",
-		peer->address, peer->driver);
-
-	if (!help)
-		return -ENOMEM;
-	return report(c, code, c->decision->devices[i].device->address, help,
-		"%s %s is bound to the host driver %s", peer->address, where, peer->driver);
-}
-
 int peer_check_idle(struct context *c, size_t i, const struct device *peer, const char *where,
 	const struct peer_codes *codes)
 {
@@ -55,7 +43,7 @@ int peer_check_idle(struct context *c, size_t i, const struct device *peer, cons
 			"%s %s is in a reset set that a lease has for itself", peer->address,
 			where);
 	else if (peer->driver && !device_on_vfio_driver(peer))
-		r = report_in_use(c, i, peer, where, codes->in_use);
+		r = missing_report(c, i, peer, where, codes->in_use);
 	else
 		return 1;
 	return r < 0 ? r : 0;

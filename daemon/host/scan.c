@@ -186,7 +186,7 @@ static void read_group_type(int sysfs, struct device *d)
 	snprintf(path, sizeof(path), "kernel/iommu_groups/%d/type", d->iommu_group);
 	if (read_line_at(sysfs, path, &type) >= 0)
 		d->identity_domain = streq(type, "identity");
-	if (type && !streq(type, "unknown"))
+	if (!streq(type, "unknown"))
 		return;
 	snprintf(path, sizeof(path), "kernel/iommu_groups/%d/name", d->iommu_group);
 	if (read_line_at(sysfs, path, &name) >= 0 && streq(name, "vfio-noiommu"))

@@ -122,16 +122,20 @@ class Standin:
 
     def Explain(self, arguments, invocation):
         addresses, _options = arguments
-        finding = {"severity": "ok", "code": "access.allowed", "device": addresses[0],
-                   "text": "rule lab allows it", "help": ""}
+        findings = [{"severity": "ok", "code": "access.allowed", "device": addresses[0],
+                     "text": "rule lab allows it", "help": ""}]
         verdict = "allow"
         if addresses[0] in REFUSALS:
             verdict = "deny"
-            finding = {"severity": "refuse", "code": "group.host-driver", "device": addresses[0],
-                       "text": "its IOMMU group has 0000:04:02.0, which the driver e1000 uses",
-                       "help": "add 0000:04:02.0 to the request"}
-        finding = {key: GLib.Variant("s", value) for key, value in finding.items()}
-        invocation.return_value(GLib.Variant("(saa{sv})", (verdict, [finding])))
+            findings = [{"severity": "ok", "code": "backend.chosen", "device": "",
+                         "text": "the lease runs on the backend iommufd", "help": ""}]
+            findings += [{"severity": "refuse", "code": code, "device": addresses[0],
+                          "text": "0000:04:02.0 in the same %s, which the driver e1000 uses" % what,
+                          "help": "add 0000:04:02.0 to the request"}
+                         for code, what in (("group.host-driver", "IOMMU group"),
+                                            ("reset-set.shared", "reset set"))]
+        findings = [{k: GLib.Variant("s", v) for k, v in f.items()} for f in findings]
+        invocation.return_value(GLib.Variant("(saa{sv})", (verdict, findings)))
 
     def ListLeases(self, _arguments, invocation):
         leases = [{"Id": GLib.Variant("s", lease), "Devices": GLib.Variant("as", SLOT),

@@ -228,10 +228,26 @@ class Decisions(Case):
         self.assertEqual(self.json("explain", "0000:0c:00.0")[0]["code"], "access.allowed")
         findings = self.json("explain", "0000:04:01.0", status=3)
         self.assertEqual(sorted(findings[0]), ["code", "device", "help", "severity", "text"])
-        lines = self.run_ctl("explain", "0000:04:01.0", status=3).stdout.splitlines()
-        self.assertEqual(lines[0], "deny: 0000:04:01.0")
-        self.assertEqual(lines[1].split(), ["refuse", "0000:04:01.0", "group.host-driver"])
-        self.assertEqual(lines[3], "        help: add 0000:04:02.0 to the request")
+
+    def test_explain_is_a_tree(self):
+        """The request, then each device; what helps against several findings stands there once."""
+        text = self.run_ctl("explain", "0000:04:01.0", status=3, LC_ALL="C.UTF-8").stdout
+        self.assertEqual(text, """\
+deny: 0000:04:01.0
+├─request
+│   ok      backend.chosen     the lease runs on the backend iommufd
+└─0000:04:01.0
+    refuse  group.host-driver  0000:04:02.0 in the same IOMMU group, which the driver e1000 uses
+    refuse  reset-set.shared   0000:04:02.0 in the same reset set, which the driver e1000 uses
+                               help: add 0000:04:02.0 to the request
+""")
+        typed = self.run_ctl("explain", "0000:04:01.0", status=3, LC_ALL="C").stdout
+        self.assertEqual(typed.splitlines()[1], "|-request")
+        narrow = on_terminal(self.bus, ["explain", "0000:04:01.0"], 64, NO_COLOR="1",
+                             LC_ALL="C.UTF-8").splitlines()
+        self.assertEqual(narrow[5:7], [
+            "    refuse  group.host-driver  0000:04:02.0 in the same IOMMU",
+            "                               group, which the driver e1000"])
 
     def test_statuses_of_errors(self):
         expected = {"04:01.0": 3, "06:00.0": 3, "06:00.1": 3, "06:00.2": 3, "06:00.3": 3,

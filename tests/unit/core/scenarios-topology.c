@@ -36,6 +36,12 @@ const struct scenario isolation_scenarios[] = {
 		.devices = SLOT0 " " SLOT1, NOT_ISOLATED,
 		.refusals = "isolation.group-in-use reset-set.shared "
 			    "isolation.group-in-use reset-set.shared"},
+	{"what is missing, at once", .machine = SLOT2 "=virtio-pci " SLOT1 "=e1000e", .uid = 1000,
+		.devices = SLOT0, NOT_ISOLATED,
+		.refusals = "isolation.group-in-use isolation.group-in-use reset-set.shared "
+			    "reset-set.shared",
+		.says = "add " SLOT1 " and " SLOT2 " to the request, or unbind them from their "
+			"drivers"},
 	{"the whole slot", .machine = SLOT2 "=virtio-pci", .uid = 1000,
 		.devices = SLOT2 " " SLOT1 " " SLOT0, ALLOW, .peers = ""},
 	{"strict and alone", .policy = RULE("Isolation=strict"), .uid = 1000, .devices = SWITCH0,
