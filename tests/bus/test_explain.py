@@ -60,7 +60,7 @@ class Explain(case.BusTest):
     def new_policy(self):
         pick, rules = self.random.choice, []
         for i in range(self.random.randint(1, 4)):
-            rule = ["[Rule r%d]" % i, "Access=" + pick(["allow"] * 4 + ["deny"])]
+            rule = ["[Rule r%d]" % i, "Access=" + pick(["allow"] * 7 + ["deny"])]
             if self.random.random() < 0.5:
                 rule.append("Device=" + " ".join(self.random.sample(self.devices, 6)))
             if self.random.random() < 0.2:
