@@ -143,6 +143,7 @@ static int take_back(void *arg)
 
 	assignment_cut(l->assignment);
 	(void)assignment_prove(l->assignment);
+	assignment_was_not_used(l->assignment);
 	return assignment_return(l->assignment);
 }
 

@@ -100,37 +100,44 @@ int assignment_prove(struct assignment *a)
 	return result;
 }
 
-/* Without an override the driver need not match the device any more: name it for the moment. */
-static int probe_by_name(struct assignment *a, const struct assigned_device *d)
+void assignment_was_not_used(struct assignment *a)
 {
-	int r = CALL_INSIST(a, override_set, d->address, d->address, d->prior_driver);
+	for (size_t i = 0; i < a->n_devices; i++)
+		a->devices[i].stays = false;
+}
+
+/* Under its override the driver need not match the device any more: name it for the moment. */
+static int probe_by_name(struct assignment *a, const struct assigned_device *d, const char *driver)
+{
+	int r = CALL_INSIST(a, override_set, d->address, d->address, driver);
 
 	/* A driver that took the device meanwhile keeps it until it is unbound. */
 	if (r >= 0)
 		r = CALL_INSIST(a, driver_unbind, d->address, d->address);
 	if (r >= 0)
-		r = CALL_INSIST(a, driver_probe, d->address, d->address, d->prior_driver);
-	if (CALL_INSIST(a, override_set, d->address, d->address, NULL) < 0 && r >= 0)
+		r = CALL_INSIST(a, driver_probe, d->address, d->address, driver);
+	if (CALL_INSIST(a, override_set, d->address, d->address, d->prior_override) < 0 && r >= 0)
 		r = -EIO;
 	return r;
 }
 
 static int return_device(struct assignment *a, struct assigned_device *d)
 {
+	const char *driver = d->stays ? VFIO_DRIVER : d->prior_driver;
 	int r = d->override_changed || d->driver_changed ?
 		CALL_INSIST(a, override_set, d->address, d->address, d->prior_override) : 0;
 
 	if (!d->driver_changed)
 		return r;
 	/* A device that could not be reset is quarantined: no driver of the host may touch it. */
-	if (r < 0 || !d->prior_driver || d->reset_result < 0)
+	if (r < 0 || !driver || d->reset_result < 0)
 		return r;
-	r = HOST(a->host, driver_probe, d->address, d->address, d->prior_driver);
-	/* It may have been bound under an override that was taken away afterwards. */
-	if ((r == -ENODEV || r == -ENXIO) && !d->prior_override)
-		return probe_by_name(a, d);
+	r = HOST(a->host, driver_probe, d->address, d->address, driver);
+	/* It may have been bound under an override that was taken away or changed afterwards. */
+	if (r == -ENODEV || r == -ENXIO)
+		return probe_by_name(a, d, driver);
 	if (assignment_note(a, "driver_probe", d->address, r) < 0)
-		r = CALL_INSIST(a, driver_probe, d->address, d->address, d->prior_driver);
+		r = CALL_INSIST(a, driver_probe, d->address, d->address, driver);
 	return r;
 }
 

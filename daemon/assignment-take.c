@@ -231,6 +231,7 @@ static void unwind(struct assignment *a)
 	memcpy(device, a->failed_device, sizeof(device));
 	assignment_cut(a);
 	(void)assignment_prove(a);
+	assignment_was_not_used(a);
 	(void)assignment_return(a);
 	/* What the client hears of is the step that failed first. */
 	a->failed_step = step;

@@ -21,6 +21,7 @@ static int fill_device(struct assigned_device *to, const struct decided_device *
 	to->resettable = from->function_reset;
 	to->hot_resettable = from->reset_set_owned && from->n_members > 1;
 	to->reset_result = 1;
+	to->stays = from->rule && from->rule->terms.when_free == WHEN_FREE_VFIO;
 	for (size_t i = 0; i < from->n_members; i++)
 		if (strv_append(&to->reset_set, from->members[i]->address) < 0)
 			return -ENOMEM;

@@ -34,6 +34,7 @@ struct assigned_device {
 	bool resettable;     /* has a reset of its own */
 	bool hot_resettable; /* its whole reset set is in the assignment */
 	int reset_result;    /* of the reset after the proof: 0, -errno, 1 when not tried */
+	bool stays;          /* WhenFree=vfio: the vfio driver has it after the lease */
 	bool broken;         /* could not be put back */
 };
 
@@ -96,6 +97,8 @@ int assignment_prove(struct assignment *a);
  * fds that nobody else ever had. Results in reset_result. Devices end without a driver.
  */
 void assignment_reset(struct assignment *a);
+/* No client ever had it: WhenFree= is about the end of a lease, and this is none. */
+void assignment_was_not_used(struct assignment *a);
 /* Puts overrides and drivers back; marks as broken what cannot be. Refreshes the facts. */
 int assignment_return(struct assignment *a);
 

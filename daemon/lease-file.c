@@ -29,6 +29,7 @@ static json_t *save_device(const struct lease *l, size_t i)
 			"reset-set-owned", (int)d->reset_set_owned, "exclusive",
 			(int)d->exclusive));
 	}
+	json_object_set_new(o, "stays", json_boolean(a->stays));
 	json_object_set_new(o, "dev-id", json_integer(a->devid));
 	json_object_set_new(o, "reset-set", record_strings(a->reset_set));
 	json_object_set_new(o, "reset-result", json_integer(a->reset_result));
@@ -107,6 +108,7 @@ static int load_assigned(const json_t *o, struct assigned_device *a)
 	a->peer = get_integer(o, "peer");
 	a->resettable = get_bool(o, "resettable");
 	a->hot_resettable = get_bool(o, "hot-resettable");
+	a->stays = get_bool(o, "stays");
 	a->devid = get_integer(o, "dev-id");
 	/* What may have been changed is put back; that it was not is found out then. */
 	a->override_changed = a->driver_changed = a->requested || (a->peer & PEER_RESET);

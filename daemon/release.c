@@ -176,6 +176,8 @@ static int give_back(void *arg)
 {
 	struct lease *l = arg;
 
+	if (was_aborted(l))
+		assignment_was_not_used(l->assignment);
 	return assignment_return(l->assignment);
 }
 

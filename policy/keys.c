@@ -131,10 +131,13 @@ const struct policy_key policy_keys[] = {
 		"Whether the client may read and write the device's state to move it to another "
 		"host. deny: not; vfio-pci has no such interface.",
 		"allow"},
-	{"WhenFree", KEY_TERM, TERM_WHEN_FREE, false, term_parse_only, NULL, "driver",
+	{"WhenFree", KEY_TERM, TERM_WHEN_FREE, false, term_parse_when_free, term_print_when_free,
+		"driver, vfio",
 		"What becomes of a device after its lease. driver: it goes back to the driver "
-		"that it had before, and to no driver when it had none.",
-		"vfio, ready"},
+		"that it had before, and to no driver when it had none. vfio: it stays bound to "
+		"vfio-pci, so that the next lease begins sooner and no driver of the host finds "
+		"it meanwhile.",
+		"ready"},
 	{"AfterRelease", KEY_TERM, TERM_AFTER_RELEASE, false, term_parse_only, NULL, "",
 		"A system unit to run after each lease, before the device is free again. This "
 		"version runs none: only the empty value is taken.",

@@ -15,6 +15,10 @@ static const char *const isolation_names[] = {
 	[ISOLATION_GROUP] = "group",
 	[ISOLATION_STRICT] = "strict",
 };
+static const char *const when_free_names[] = {
+	[WHEN_FREE_DRIVER] = "driver",
+	[WHEN_FREE_VFIO] = "vfio",
+};
 static const char *const reset_set_names[] = {
 	[RESET_SET_TOLERATE] = "tolerate",
 	[RESET_SET_EXCLUSIVE] = "exclusive",
@@ -68,6 +72,16 @@ const char *isolation_to_string(enum isolation i)
 int isolation_from_string(const char *s)
 {
 	return find_name(isolation_names, ARRAY_SIZE(isolation_names), s);
+}
+
+const char *when_free_to_string(enum when_free w)
+{
+	return name_at(when_free_names, ARRAY_SIZE(when_free_names), w);
+}
+
+int when_free_from_string(const char *s)
+{
+	return find_name(when_free_names, ARRAY_SIZE(when_free_names), s);
 }
 
 const char *reset_set_to_string(unsigned r)

@@ -34,6 +34,12 @@ enum isolation {
 	ISOLATION_STRICT,
 };
 
+/* What becomes of a device after its lease. */
+enum when_free {
+	WHEN_FREE_DRIVER, /* back to what it had before */
+	WHEN_FREE_VFIO,   /* stays on the vfio driver, with the driver_override it had before */
+};
+
 /* Bits: "both" is EXCLUSIVE|FUNCTION, tolerate is none of them. */
 enum reset_set_requirement {
 	RESET_SET_TOLERATE = 0,
@@ -48,6 +54,8 @@ const char *backend_to_string(enum backend b);
 int backend_from_string(const char *s);
 const char *isolation_to_string(enum isolation i);
 int isolation_from_string(const char *s);
+const char *when_free_to_string(enum when_free w);
+int when_free_from_string(const char *s);
 const char *reset_set_to_string(unsigned r); /* exclusive, function, both, tolerate */
 int reset_set_from_string(const char *s);
 
@@ -76,6 +84,7 @@ struct policy_terms {
 	enum isolation isolation;
 	unsigned reset_set;
 	bool host_use_allow;                 /* a device that the host uses may be taken */
+	enum when_free when_free;
 	uint64_t max_leases, max_devices;    /* per uid; UINT64_MAX is no limit */
 };
 

@@ -160,6 +160,21 @@ void term_print_backend(struct text *t, const struct policy_terms *terms)
 	text_append(t, backend_to_string(terms->backend));
 }
 
+int term_parse_when_free(struct loader *l, const struct policy_key *key, const struct word *w)
+{
+	int v = when_free_from_string(w->text);
+
+	if (v < 0)
+		return bad_choice(l, key, w);
+	l->terms.when_free = v;
+	return 0;
+}
+
+void term_print_when_free(struct text *t, const struct policy_terms *terms)
+{
+	text_append(t, when_free_to_string(terms->when_free));
+}
+
 int term_parse_limit(struct loader *l, const struct policy_key *key, const struct word *w)
 {
 	uint64_t v = UINT64_MAX;
@@ -208,6 +223,8 @@ void policy_terms_copy(struct policy_terms *to, const struct policy_terms *from,
 		to->host_use_allow = from->host_use_allow;
 	if (which & 1U << TERM_BACKEND)
 		to->backend = from->backend;
+	if (which & 1U << TERM_WHEN_FREE)
+		to->when_free = from->when_free;
 	if (which & 1U << TERM_MAX_LEASES)
 		to->max_leases = from->max_leases;
 	if (which & 1U << TERM_MAX_DEVICES)

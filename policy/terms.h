@@ -26,6 +26,8 @@ int term_parse_host_use(struct loader *l, const struct policy_key *key, const st
 void term_print_host_use(struct text *t, const struct policy_terms *terms);
 int term_parse_backend(struct loader *l, const struct policy_key *key, const struct word *w);
 void term_print_backend(struct text *t, const struct policy_terms *terms);
+int term_parse_when_free(struct loader *l, const struct policy_key *key, const struct word *w);
+void term_print_when_free(struct text *t, const struct policy_terms *terms);
 int term_parse_limit(struct loader *l, const struct policy_key *key, const struct word *w);
 void term_print_max_leases(struct text *t, const struct policy_terms *terms);
 void term_print_max_devices(struct text *t, const struct policy_terms *terms);

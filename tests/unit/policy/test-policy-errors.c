@@ -57,14 +57,14 @@ static const struct {
 		"test.conf:2:1: error: unknown key 'Host-Use' (did you mean 'HostUse'?)\n"},
 	{"[Rule a]\nColour\\\xc3\xa9=red\n",
 		"test.conf:2:1: error: unknown key 'Colour\\x5c\\xc3\\xa9'\n"},
-	{"[Rule a]\nHostUse=tolerate\nDriver=auto\nMigration=allow\nWhenFree=vfio\n",
+	{"[Rule a]\nHostUse=tolerate\nDriver=auto\nMigration=allow\nWhenFree=ready\n",
 		"test.conf:2:9: error: HostUse=: 'tolerate' is not one of: refuse, allow\n"
 		"test.conf:3:8: error: Driver=: 'auto' is not supported by this version, which "
 		"knows: vfio-pci\n"
 		"test.conf:4:11: error: Migration=: 'allow' is not supported by this version, "
 		"which knows: deny\n"
-		"test.conf:5:10: error: WhenFree=: 'vfio' is not supported by this version, which "
-		"knows: driver\n"},
+		"test.conf:5:10: error: WhenFree=: 'ready' is not supported by this version, which "
+		"knows: driver, vfio\n"},
 	{"[Defaults]\nAfterRelease=scrub.service\nMaxPinned=8G\nKill=yes\n"
 		"Controls=01:00.0\n",
 		"test.conf:2:14: error: AfterRelease=: 'scrub.service' is not supported by this "
@@ -77,8 +77,8 @@ static const struct {
 		"which knows: the empty value\n"},
 	{"[Defaults]\nKill=\nWhenFree=diver\nMigration=Deny\nKill=maybe\n",
 		"test.conf:2:6: error: Kill= has no value\n"
-		"test.conf:3:10: error: WhenFree=: 'diver' is not one of: driver (did you mean "
-		"'driver'?)\n"
+		"test.conf:3:10: error: WhenFree=: 'diver' is not one of: driver, vfio (did you "
+		"mean 'driver'?)\n"
 		"test.conf:4:11: error: Migration=: 'Deny' is not one of: deny (did you mean "
 		"'deny'?)\n"
 		"test.conf:5:1: error: Kill= is given twice in this section, first on line 2\n"},

@@ -21,6 +21,7 @@ static void expect_built_in(const struct policy_terms *t)
 	cr_expect_eq(t->isolation, ISOLATION_GROUP);
 	cr_expect_eq(t->reset_set, RESET_SET_EXCLUSIVE);
 	cr_expect_eq(t->host_use_allow, false);
+	cr_expect_eq(t->when_free, WHEN_FREE_DRIVER);
 	cr_expect_eq(t->backend, BACKEND_ANY);
 	cr_expect_eq(t->max_leases, UINT64_MAX);
 	cr_expect_eq(t->max_devices, UINT64_MAX);
@@ -59,9 +60,10 @@ Test(policy_keys, each_term)
 {
 	_cleanup_policy_free_ struct policy *p = parse_ok(
 		"[Rule a]\nAccess=allow\nHandover=opened attached\nIsolation=strict\n"
-		"ResetSet=both\nHostUse=allow\n"
+		"ResetSet=both\nHostUse=allow\nWhenFree=vfio\n"
 		"Backend=legacy\nMaxLeases=4\nMaxDevices=18446744073709551614\nUser=root\n"
 		"[Rule b]\nAccess=ask\nHandover=opened\nIsolation=group\nResetSet=tolerate\nHostUse=refuse\n"
+		"WhenFree=driver\n"
 		"Backend=iommufd\nMaxLeases=infinity\nMaxDevices=1\nDevice=01:00.0\n"
 		"[Rule c]\nAccess=deny\nHandover=attached\nResetSet=function\nBackend=any\n"
 		"[Rule d]\nResetSet=exclusive\n");
@@ -75,6 +77,7 @@ Test(policy_keys, each_term)
 	cr_expect_eq(a->isolation, ISOLATION_STRICT);
 	cr_expect_eq(a->reset_set, RESET_SET_EXCLUSIVE | RESET_SET_FUNCTION);
 	cr_expect_eq(a->host_use_allow, true);
+	cr_expect_eq(a->when_free, WHEN_FREE_VFIO);
 	cr_expect_eq(a->backend, BACKEND_LEGACY);
 	cr_expect_eq(a->max_leases, 4);
 	cr_expect_eq(a->max_devices, UINT64_MAX - 1);
@@ -85,6 +88,7 @@ Test(policy_keys, each_term)
 	cr_expect_eq(b->isolation, ISOLATION_GROUP);
 	cr_expect_eq(b->reset_set, RESET_SET_TOLERATE);
 	cr_expect_eq(b->host_use_allow, false);
+	cr_expect_eq(b->when_free, WHEN_FREE_DRIVER);
 	cr_expect_eq(b->backend, BACKEND_IOMMUFD);
 	cr_expect_eq(b->max_leases, UINT64_MAX);
 	cr_expect_eq(b->max_devices, 1);
@@ -116,7 +120,7 @@ Test(policy_keys, defaults_are_merged_key_by_key)
 	_cleanup_policy_free_ struct policy *p = parse_ok(
 		"[Rule a]\nUser=root\nBackend=any\n"
 		"[Defaults]\nAccess=allow\nBackend=legacy\nMaxLeases=3\nHandover=opened\n"
-		"HostUse=allow\n"
+		"HostUse=allow\nWhenFree=vfio\n"
 		"[Rule b]\nMaxLeases=infinity\nHostUse=refuse\n"
 		"[Defaults]\nMaxLeases=7\nIsolation=strict\n");
 	const struct policy_terms *d = &policy_defaults(p)->terms;
@@ -128,7 +132,8 @@ Test(policy_keys, defaults_are_merged_key_by_key)
 	cr_expect_eq(d->handovers, HANDOVER_OPENED);
 	cr_expect_eq(d->reset_set, RESET_SET_EXCLUSIVE);
 	cr_expect_eq(d->host_use_allow, true);
-	cr_expect_eq(policy_defaults(p)->line, 13);
+	cr_expect_eq(terms_of(p, 0)->when_free, WHEN_FREE_VFIO);
+	cr_expect_eq(policy_defaults(p)->line, 14);
 	cr_expect_eq(terms_of(p, 0)->access, VERDICT_ALLOW);
 	cr_expect_eq(terms_of(p, 0)->backend, BACKEND_ANY);
 	cr_expect_eq(terms_of(p, 0)->host_use_allow, true);

@@ -82,6 +82,21 @@ def case_a_device_of_a_host_driver_comes_back_to_it():
 	equal(driver(nvme), "nvme", "the driver after")
 
 
+def case_a_device_stays_on_vfio_where_the_policy_says_so():
+	nvme = ROLES["single"]
+	set_policy(rule(nvme, WhenFree="vfio"))
+	equal(driver(nvme), "nvme", "the driver before")
+	try:
+		for n in range(2):
+			ctl("exec", nvme, "--", EDU_CLIENT, "config", uid=NOBODY)
+			settled()
+			equal((driver(nvme), override(nvme)), ("vfio-pci", "(null)"),
+				"driver and override after lease %d" % n)
+	finally:
+		unbind(nvme)
+		bind(nvme, "nvme")
+
+
 def case_an_override_of_the_admin_is_kept():
 	path = PCI / EDU / "driver_override"
 	path.write_text("vfio-pci\n")
