@@ -50,10 +50,13 @@ static const struct {
 	const char *rule;     /* of the first device; NULL: [Defaults] */
 	const char *refusals; /* as in struct scenario; NULL: granted */
 	enum handover handover;
+	bool in_use;          /* by the host, the first device */
 } cases[] = {
 	{"50-gpu.conf", DAEMON, NULL, "0000:41:00.0 0000:41:00.1", "gpu", NULL, HANDOVER_OPENED},
 	{"50-gpu.conf", DAEMON, NULL, "0000:41:00.0", "gpu",
 		"isolation.group-in-use reset-set.shared"},
+	{"50-gpu.conf", DAEMON, NULL, "0000:41:00.0 0000:41:00.1", "gpu", "host-use.open",
+		.in_use = true},
 	{"50-gpu.conf", DAEMON, NULL, "0000:61:00.0", NULL, "access.default"},
 	{"50-gpu.conf", SOMEBODY, NULL, "0000:41:00.0 0000:41:00.1", NULL,
 		"access.default access.default"},
@@ -146,6 +149,17 @@ static struct policy *load(const char *path)
 	return p;
 }
 
+/* Facts that an earlier survey of the host would have brought. */
+static struct host_use_facts *survey(const char *address, bool in_use)
+{
+	struct host_use_facts *f;
+
+	cr_assert_eq(host_use_facts_new(address, &f), 0);
+	if (in_use)
+		cr_assert_eq(host_use_add(f, HOST_USE_OPEN, "dri/card0"), 0);
+	return f;
+}
+
 static char *refusals(const struct decision *d)
 {
 	struct text t = {0};
@@ -168,13 +182,19 @@ Test(examples, decide_as_they_say)
 		_cleanup_strv_free_ char **devices = NULL;
 		_cleanup_decision_free_ struct decision *d = NULL;
 		_cleanup_policy_free_ struct policy *p = NULL;
+		struct host_use_facts *facts[2];
+		struct host_uses uses = {facts, 0};
 		struct request request = {0};
 
 		cr_assert(asprintf(&path, EXAMPLES "%s", cases[i].file) > 0);
 		p = load(path);
 		cr_assert_eq(strv_split(&devices, cases[i].devices), 0);
 		request.devices = devices;
-		cr_assert_eq(decide(t, p, NULL, NULL, &client, &request, &d), 0);
+		for (; devices[uses.n]; uses.n++)
+			facts[uses.n] = survey(devices[uses.n], cases[i].in_use && uses.n == 0);
+		cr_assert_eq(decide(t, p, NULL, &uses, &client, &request, &d), 0);
+		for (size_t n = 0; n < uses.n; n++)
+			host_use_facts_free(facts[n]);
 		got = refusals(d);
 		cr_expect(streq(got, cases[i].refusals ? cases[i].refusals : ""),
 			"%s, uid %u, %s: %s", cases[i].file, (unsigned)cases[i].uid,
