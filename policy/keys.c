@@ -98,7 +98,8 @@ const struct policy_key policy_keys[] = {
 		"looked up."},
 	{"Access", KEY_TERM, TERM_ACCESS, false, term_parse_access, term_print_access,
 		"allow, ask, deny",
-		"Whether the client may have the device. The strictest of all devices of a "
+		"Whether the client may have the device. ask: polkit decides, by the action "
+		"org.devlease1.acquire and once for each device. The strictest of all devices of a "
 		"request counts. Root bypasses this key in [Defaults], and nothing else."},
 	{"Handover", KEY_TERM, TERM_HANDOVER, true, term_parse_handover, term_print_handover,
 		"attached, opened",
