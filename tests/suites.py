@@ -168,6 +168,7 @@ def main(mode):
 				vm("no-IOMMU mode", kernel, "no-iommu",
 					options=["--append=intel_iommu=off"]),
 				vm("requirements", kernel, "requirements", TIMEOUT="480"),
+				vm("host use", kernel, "host-use"),
 				vm("holders", kernel, "holders"),
 				vm("faults", kernel, "faults"),
 				vm("cycles", kernel, "cycles", **long),

@@ -31,6 +31,15 @@ BACKEND = "iommufd" if CDEV else "legacy"
 NOBODY, OTHER = 65534, 1  # nobody and daemon: uids that every Debian knows
 
 
+class Skipped(Exception):
+	pass
+
+
+def skip(why):
+	"""Ends a case that this machine cannot run; it counts as skipped."""
+	raise Skipped(why)
+
+
 def check(condition, message):
 	if not condition:
 		raise AssertionError(message)
@@ -213,7 +222,7 @@ class Watchdog(threading.Thread):
 
 def main(cases):
 	"""Runs the case_ functions of a module's globals(), in order of definition."""
-	passed = failed = 0
+	passed = failed = skipped = 0
 	only = sys.argv[1:]
 	# Tells a case that hangs from a machine that does.
 	faulthandler.dump_traceback_later(150, repeat=True, file=sys.stdout)
@@ -230,6 +239,8 @@ def main(cases):
 			settled()
 			equal(facts(), before, "drivers and overrides after the case")
 			passed, verdict = passed + 1, "ok"
+		except Skipped as e:
+			skipped, verdict = skipped + 1, "skipped: %s:" % e
 		except Exception:
 			traceback.print_exc(file=sys.stdout)
 			failed, verdict = failed + 1, "FAILED"
@@ -239,5 +250,5 @@ def main(cases):
 		log = Path("/run/vm/devleased.log")
 		print(log.read_text()[-4000:] if log.exists() else
 			run("journalctl", "-u", "devleased", "-n", "40", status=None).stdout)
-	print("%d passed, %d failed, 0 skipped" % (passed, failed))
+	print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
 	sys.exit(1 if failed or not passed else 0)
