@@ -294,6 +294,13 @@ static const struct {
 		"test.conf:3:1: warning: rule 'b' can never match: 'a' at test.conf:1 comes first "
 		"and matches all that it does\n"},
 	{"[Rule a]\nId=80?6:*\n[Rule b]\nId=8086:10d3 8087:*\n", ""},
+	{"[Rule a]\nId=8086:*\n[Rule b]\nClass=03\n[Rule c]\nId=10de:*\n"
+		"[Rule d]\nId=8086:10d3 10de:2684\nUser=root\n",
+		"test.conf:7:1: warning: rule 'd' can never match: rules from 'a' at test.conf:1 to "
+		"'c' at test.conf:5 come first and together match all that it does\n"},
+	{"[Rule a]\nId=8086:*\nUser=root\n[Rule c]\nId=10de:*\n"
+		"[Rule d]\nId=8086:10d3 10de:2684\nUser=root 1\n", ""},
+	{"[Rule a]\nId=8086:*\n[Rule d]\nId=8086:10d3 10de:2684\nUser=root 1\n", ""},
 	{"[Rule a]\nClass=0?00??\n[Rule b]\nClass=02\n", ""},
 	{"[Rule a]\nClass=0200\n[Rule b]\nClass=02\n", ""},
 	{"[Rule a]\nUser=root\n[Rule b]\nGroup=root\n", ""},
