@@ -15,8 +15,6 @@
 /* The machine may change between the snapshot and the facts, but not for ever. */
 #define ROUNDS_MAX 2
 
-static const char *only_root = "Only root may ask on behalf of another user (option for-uid)";
-
 /* Its call is answered by now, or passed on together with the charge. */
 void inquiry_free(struct inquiry *i)
 {
@@ -149,15 +147,6 @@ void inquiry_proceed(struct inquiry *i)
 
 /* --- the beginnings --- */
 
-/* The uid that the policy is asked about; -EACCES when not allowed. */
-static int effective_uid(const struct peer *peer, const struct bus_request *r, uid_t *ret)
-{
-	if (r->has_for_uid && peer->uid != 0 && r->for_uid != peer->uid)
-		return -EACCES;
-	*ret = r->has_for_uid ? r->for_uid : peer->uid;
-	return 0;
-}
-
 /* Charges before it allocates; -EDQUOT, -EUSERS, -ENOMEM. */
 static int inquiry_new(struct manager *m, struct peer **peer, struct bus_request *request,
 	struct inquiry **ret)
@@ -184,14 +173,8 @@ static void begin(struct manager *m, struct peer **peer, struct bus_request *req
 	struct bus_call *call)
 {
 	struct inquiry *i;
-	uid_t uid;
-	int r = effective_uid(*peer, request, &uid);
+	int r = inquiry_new(m, peer, request, &i);
 
-	if (r < 0) {
-		bus_reply_errno(call, r, "%s", only_root);
-		return;
-	}
-	r = inquiry_new(m, peer, request, &i);
 	if (r == -ENOMEM) {
 		bus_reply_errno(call, r, "Out of memory");
 		return;
@@ -202,7 +185,7 @@ static void begin(struct manager *m, struct peer **peer, struct bus_request *req
 		return;
 	}
 	i->call = call;
-	i->uid = uid;
+	i->uid = i->request.has_for_uid ? i->request.for_uid : i->peer->uid;
 	i->explain = explain;
 	inquiry_proceed(i);
 }

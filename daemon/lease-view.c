@@ -57,7 +57,7 @@ static bool may_see(const struct lease *l, const struct peer *peer)
 }
 
 /* A client learns of a lease with the reply to Acquire, not before. */
-static bool is_known(const struct lease *l)
+bool lease_is_known(const struct lease *l)
 {
 	return lease_state_is_granted(l->state) || lease_state_is_ending(l->state);
 }
@@ -67,7 +67,7 @@ int lease_bus_view(struct manager *m, const struct peer *peer, const char *id,
 {
 	struct lease *l = lease_find(m, id);
 
-	if (!l || !is_known(l) || !may_see(l, peer))
+	if (!l || !lease_is_known(l) || !may_see(l, peer))
 		return 0;
 	lease_view(l, ret);
 	return 1;
@@ -80,7 +80,7 @@ int lease_bus_ids(struct manager *m, const struct peer *peer, char ***ret)
 	if (!ids)
 		return -ENOMEM;
 	for (struct lease *l = m->leases; l; l = l->next)
-		if (is_known(l) && may_see(l, peer) && strv_append(&ids, l->id) < 0)
+		if (lease_is_known(l) && may_see(l, peer) && strv_append(&ids, l->id) < 0)
 			return -ENOMEM;
 	*ret = TAKE_PTR(ids);
 	return 0;

@@ -54,16 +54,32 @@ static int handle_charge(void *userdata, const struct peer *peer, unsigned cost)
 		now_usec(CLOCK_MONOTONIC));
 }
 
+static int handle_wait_begin(void *userdata, uid_t uid)
+{
+	struct manager *m = userdata;
+
+	return quota_begin(m->quota, uid, now_usec(CLOCK_MONOTONIC));
+}
+
+static void handle_wait_end(void *userdata, uid_t uid)
+{
+	struct manager *m = userdata;
+
+	quota_end(m->quota, uid);
+}
+
+static bool handle_lease_exists(void *userdata, const char *id)
+{
+	struct lease *l = lease_find(userdata, id);
+
+	return l && lease_is_known(l);
+}
+
 static void handle_reload(void *userdata, struct peer *peer, struct bus_call *call)
 {
 	_cleanup_free_ char *message = NULL;
-	int r;
+	int r = manager_reload(userdata, peer, &message);
 
-	if (peer->uid != 0) {
-		bus_reply_errno(call, -EACCES, "Only root may reload the policy");
-		return;
-	}
-	r = manager_reload(userdata, peer, &message);
 	if (r < 0)
 		bus_reply_errno(call, r, "The policy in force stays: %s",
 			message ? message : errno_name(-r));
@@ -71,24 +87,49 @@ static void handle_reload(void *userdata, struct peer *peer, struct bus_call *ca
 		bus_reply_empty(call);
 }
 
-static void handle_reset(void *userdata, const char *lease, bool hot, struct bus_call *call)
+/* What an administrator does to another's lease is journaled with who did it. */
+static void record_managed(struct lease *l, struct peer *peer, const char *event)
 {
-	struct lease *l = lease_find(userdata, lease);
+	json_t *r;
 
-	if (l)
-		lease_reset(l, hot, call);
-	else
-		bus_reply_errno(call, -ENODEV, "The lease has ended");
+	if (peer->uid == l->uid)
+		return;
+	peer_describe(peer);
+	r = record_event(event);
+	json_object_set_new(r, "lease", json_string(l->id));
+	json_object_set_new(r, "devices", json_array());
+	for (size_t i = 0; i < l->n_devices; i++)
+		json_array_append_new(json_object_get(r, "devices"),
+			json_pack("{s:s}", "address", l->devices[i].address));
+	json_object_set_new(r, "uid", json_integer(l->uid));
+	json_object_set_new(r, "caller", record_caller(peer, peer->uid, NULL));
+	(void)record_append(l->manager, r, NULL, NULL);
 }
 
-static void handle_release(void *userdata, const char *lease, struct bus_call *call)
+static void handle_reset(void *userdata, struct peer *peer, const char *lease, bool hot,
+	struct bus_call *call)
 {
 	struct lease *l = lease_find(userdata, lease);
 
-	if (l)
-		lease_end(l, "release", call);
-	else
+	if (!l) {
+		bus_reply_errno(call, -ENODEV, "The lease has ended");
+		return;
+	}
+	record_managed(l, peer, "lease.reset-ordered");
+	lease_reset(l, hot, call);
+}
+
+static void handle_release(void *userdata, struct peer *peer, const char *lease,
+	struct bus_call *call)
+{
+	struct lease *l = lease_find(userdata, lease);
+
+	if (!l) {
 		bus_reply_empty(call);
+		return;
+	}
+	record_managed(l, peer, "lease.release-ordered");
+	lease_end(l, "release", call);
 }
 
 static json_t *quarantine_record(const struct peer *peer, const char *address, const char *reason)
@@ -110,11 +151,6 @@ static void handle_quarantine(void *userdata, const struct peer *peer, const cha
 {
 	struct manager *m = userdata;
 
-	if (peer->uid != 0) {
-		bus_reply_errno(call, -EACCES, "%s: only root may quarantine and clear devices",
-			address);
-		return;
-	}
 	(void)record_append(m, quarantine_record(peer, address, reason), NULL, NULL);
 	if (reason)
 		marks_set(m, address, true, peer->uid, reason);
@@ -186,6 +222,9 @@ static const struct bus_handlers handlers = {
 	.lease = handle_lease,
 	.leases = handle_leases,
 	.charge = handle_charge,
+	.wait_begin = handle_wait_begin,
+	.wait_end = handle_wait_end,
+	.lease_exists = handle_lease_exists,
 	.acquire = inquiry_acquire,
 	.explain = inquiry_explain,
 	.host_use = handle_host_use,

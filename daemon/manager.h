@@ -195,6 +195,8 @@ int lease_job(struct lease *l, uint64_t limit_usec, job_run_fn run, job_late_fn 
 void lease_refresh_facts(struct lease *l);
 /* --- lease-view.c --- */
 void lease_view(struct lease *l, struct bus_lease *ret);
+/* Its client may know of it. */
+bool lease_is_known(const struct lease *l);
 int lease_bus_view(struct manager *m, const struct peer *peer, const char *id,
 	struct bus_lease *ret);
 int lease_bus_ids(struct manager *m, const struct peer *peer, char ***ret);

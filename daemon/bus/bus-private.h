@@ -18,6 +18,12 @@ struct bus {
 	struct bus_question *questions;
 	sd_bus_slot *leaving;
 	uint64_t last_question;
+	/* authorise.c: calls that wait for polkit, and the authorised one that is handled now. */
+	struct bus_admission *admissions, *admitted;
+	/* lease.c: who the last find callback was for, and whether it may see the lease. */
+	struct peer *lease_peer;
+	bool lease_visible;
+	char hidden_id[32];
 };
 
 struct bus_call {
@@ -25,6 +31,8 @@ struct bus_call {
 };
 /* NULL only when out of memory; takes a reference of m. */
 struct bus_call *bus_call_new(sd_bus_message *m);
+/* For one that is not answered here; NULL is fine. */
+void bus_call_free(struct bus_call *c);
 
 int bus_add_manager(struct bus *b);
 int bus_add_devices(struct bus *b);
@@ -37,6 +45,17 @@ int bus_get_host_use(sd_bus *bus, const char *path, const char *interface, const
 /* Identifies the sender of m and charges it; a failure is an error reply already made in e. */
 int bus_caller(struct bus *b, sd_bus_message *m, unsigned cost, struct peer **ret,
 	sd_bus_error *e);
+/*
+ * Whether the sender of m may do this: 1 for root, and for whom polkit authorised it for this message;
+ * else 0, when polkit is asked and m will be handled again from scratch, or a negative errno with e
+ * set, -EACCES when polkit said no. details: key, value, ..., NULL, for the administrator's rules.
+ */
+int bus_authorise(struct bus *b, sd_bus_message *m, struct peer *peer, enum bus_action action,
+	const char *const *details, sd_bus_error *e);
+/* m was charged before it waited for polkit. */
+bool bus_is_admitted(const struct bus *b, const sd_bus_message *m);
+int bus_add_authorise(struct bus *b);
+void bus_authorise_done(struct bus *b);
 /* What a reply that tells of all devices costs, in calls. */
 unsigned bus_list_cost(struct bus *b);
 /*

@@ -52,6 +52,8 @@ int bus_new(sd_event *event, const struct bus_handlers *handlers, void *userdata
 		return r;
 	r = sd_bus_add_object_manager(b->bus, NULL, BUS_PATH);
 	if (r >= 0)
+		r = bus_add_authorise(b);
+	if (r >= 0)
 		r = bus_add_manager(b);
 	if (r >= 0)
 		r = bus_add_devices(b);
@@ -70,6 +72,8 @@ void bus_free(struct bus *b)
 	if (!b)
 		return;
 	bus_ask_done(b);
+	bus_authorise_done(b);
+	peer_free(b->lease_peer);
 	sd_bus_flush_close_unref(b->bus);
 	sd_event_unref(b->event);
 	free(b);

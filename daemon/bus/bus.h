@@ -30,7 +30,7 @@ struct bus_call;
 struct bus_request {
 	struct request request;
 	char *label;      /* NULL when not given */
-	bool has_for_uid; /* root asks on behalf of for_uid */
+	bool has_for_uid; /* on behalf of for_uid, which the caller may */
 	uid_t for_uid;
 };
 void bus_request_done(struct bus_request *r);
@@ -80,9 +80,14 @@ struct bus_handlers {
 	int (*leases)(void *userdata, const struct peer *peer, char ***ret);
 	/* Charges a call, more for a big reply; -EDQUOT refuses it. */
 	int (*charge)(void *userdata, const struct peer *peer, unsigned cost);
+	/* Charges a call that waits for polkit until its end; -EDQUOT, -EUSERS. */
+	int (*wait_begin)(void *userdata, uid_t uid);
+	void (*wait_end)(void *userdata, uid_t uid);
+	/* Whether there is such a lease, whoever may see it. */
+	bool (*lease_exists)(void *userdata, const char *id);
 
-	/* The handlers below own call and must see to its one reply. What is in peer and r they may
-	 * take, leaving NULL or zeroes behind. */
+	/* The handlers below own call and must see to its one reply; the caller is authorised to ask
+	 * for what they do. What is in peer and r they may take, leaving NULL or zeroes behind. */
 	void (*acquire)(void *userdata, struct peer **peer, struct bus_request *r,
 		struct bus_call *call);
 	void (*explain)(void *userdata, struct peer **peer, struct bus_request *r,
@@ -91,8 +96,10 @@ struct bus_handlers {
 	void (*host_use)(void *userdata, struct peer *peer, const char *address,
 		struct bus_call *call);
 	void (*reload)(void *userdata, struct peer *peer, struct bus_call *call);
-	void (*reset)(void *userdata, const char *lease, bool hot, struct bus_call *call);
-	void (*release)(void *userdata, const char *lease, struct bus_call *call);
+	void (*reset)(void *userdata, struct peer *peer, const char *lease, bool hot,
+		struct bus_call *call);
+	void (*release)(void *userdata, struct peer *peer, const char *lease,
+		struct bus_call *call);
 	/* reason NULL: clear. */
 	void (*quarantine)(void *userdata, const struct peer *peer, const char *address,
 		const char *reason, struct bus_call *call);

@@ -191,11 +191,15 @@ static int quarantine(sd_bus_message *m, struct bus_device *found, const char *r
 {
 	_cleanup_(peer_free_cleanup) struct peer *peer = NULL;
 	struct bus *b = BUS_OF(found, found_device);
+	const char *details[] = {"method", sd_bus_message_get_member(m), "device",
+		found->device->address, NULL};
 	struct bus_call *call;
 	int r = bus_caller(b, m, 1, &peer, e);
 
-	if (r < 0)
-		return r;
+	if (r >= 0)
+		r = bus_authorise(b, m, peer, BUS_ACTION_MANAGE, details, e);
+	if (r <= 0)
+		return r < 0 ? r : 1;
 	peer_describe(peer);
 	call = bus_call_new(m);
 	if (!call)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * org.devlease1.Lease. The find callback asks who is calling before anything is said: to a peer
- * that may not see a lease its object does not exist.
+ * that may not see a lease its object does not exist. For Release and Reset polkit is asked first,
+ * in the same way whether there is such a lease or not, so that only whom it authorises can tell.
+ * It is not asked for properties and fds: reading must not wait, and no administrator needs the
+ * fds of another's devices.
  */
 #include <errno.h>
 #include <string.h>
@@ -189,6 +192,27 @@ static int method_open_iommu(sd_bus_message *m, void *userdata, sd_bus_error *e)
 	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+/* 1 when the caller may release and reset the lease, and there is one; 0 when polkit is asked. */
+static int authorise(struct bus *b, sd_bus_message *m, sd_bus_error *e)
+{
+	const char *details[] = {"method", sd_bus_message_get_member(m), "lease",
+		b->found_lease.id, NULL};
+	int r;
+
+	if (b->lease_visible)
+		return 1;
+	r = bus_authorise(b, m, b->lease_peer, BUS_ACTION_MANAGE, details, e);
+	if (r > 0 && b->handlers->lease_exists(b->userdata, b->found_lease.id))
+		return 1;
+	if (r > 0 || r == -EACCES) {
+		sd_bus_error_free(e);
+		/* In the words of sd-bus for an object that it cannot find. */
+		return sd_bus_error_setf(e, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object '%s'.",
+			sd_bus_message_get_path(m));
+	}
+	return r;
+}
+
 static int method_reset(sd_bus_message *m, void *userdata, sd_bus_error *e)
 {
 	struct bus *b = BUS_OF(userdata, found_lease);
@@ -200,21 +224,28 @@ static int method_reset(sd_bus_message *m, void *userdata, sd_bus_error *e)
 		return r;
 	if (!streq(kind, "function") && !streq(kind, "hot"))
 		return bus_set_errno(e, -EINVAL, "A reset is of kind function or hot");
+	r = authorise(b, m, e);
+	if (r <= 0)
+		return r < 0 ? r : 1;
 	call = bus_call_new(m);
 	if (!call)
 		return -ENOMEM;
-	b->handlers->reset(b->userdata, b->found_lease.id, streq(kind, "hot"), call);
+	b->handlers->reset(b->userdata, b->lease_peer, b->found_lease.id, streq(kind, "hot"), call);
 	return 1;
 }
 
 static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *e)
 {
 	struct bus *b = BUS_OF(userdata, found_lease);
-	struct bus_call *call = bus_call_new(m);
+	struct bus_call *call;
+	int r = authorise(b, m, e);
 
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	call = bus_call_new(m);
 	if (!call)
 		return -ENOMEM;
-	b->handlers->release(b->userdata, b->found_lease.id, call);
+	b->handlers->release(b->userdata, b->lease_peer, b->found_lease.id, call);
 	return 1;
 }
 
@@ -244,6 +275,22 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_VTABLE_END,
 };
 
+static bool is_for_managers(sd_bus_message *m)
+{
+	return sd_bus_message_is_method_call(m, BUS_NAME ".Lease", "Release") > 0 ||
+		sd_bus_message_is_method_call(m, BUS_NAME ".Lease", "Reset") > 0;
+}
+
+/* What may be a lease that its caller does not see: its id, which the caller gave. */
+static int find_hidden(struct bus *b, sd_bus_message *m, const char *id)
+{
+	if (b->lease_peer->uid == 0 || !is_for_managers(m) || strlen(id) >= sizeof(b->hidden_id))
+		return 0;
+	strcpy(b->hidden_id, id);
+	b->found_lease = (struct bus_lease){.id = b->hidden_id, .iommu_fd = -1};
+	return 1;
+}
+
 static int find_lease(sd_bus *bus, const char *path, const char *interface, void *userdata,
 	void **ret, sd_bus_error *e)
 {
@@ -259,6 +306,11 @@ static int find_lease(sd_bus *bus, const char *path, const char *interface, void
 	if (r < 0)
 		return r;
 	r = b->handlers->lease(b->userdata, peer, id, &b->found_lease);
+	peer_free(b->lease_peer);
+	b->lease_peer = TAKE_PTR(peer);
+	b->lease_visible = r > 0;
+	if (r == 0)
+		r = find_hidden(b, m, id);
 	if (r > 0)
 		*ret = &b->found_lease;
 	return r;

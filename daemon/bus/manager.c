@@ -4,6 +4,7 @@
  * call, and passes on to the handlers.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/text.h"
 #include "bus/bus-private.h"
@@ -24,11 +25,24 @@ int bus_caller(struct bus *b, sd_bus_message *m, unsigned cost, struct peer **re
 
 	if (r < 0)
 		return bus_set_errno(e, -EACCES, "The bus does not say who is calling");
-	r = b->handlers->charge(b->userdata, p, cost);
+	r = bus_is_admitted(b, m) ? 0 : b->handlers->charge(b->userdata, p, cost);
 	if (r < 0)
 		return bus_set_errno(e, r, "Too many calls of this user; wait a moment");
 	*ret = TAKE_PTR(p);
 	return 0;
+}
+
+/* Policy and quota go by another uid: for root, and whom polkit allows. */
+static int authorise_for_uid(struct bus *b, sd_bus_message *m, struct peer *peer,
+	const struct bus_request *r, sd_bus_error *e)
+{
+	char uid[16];
+	const char *details[] = {"method", sd_bus_message_get_member(m), "for-uid", uid, NULL};
+
+	if (!r->has_for_uid || r->for_uid == peer->uid)
+		return 1;
+	snprintf(uid, sizeof(uid), "%u", (unsigned)r->for_uid);
+	return bus_authorise(b, m, peer, BUS_ACTION_MANAGE, details, e);
 }
 
 /* Acquire and Explain differ in their handler alone. */
@@ -43,8 +57,10 @@ static int with_request(sd_bus_message *m, struct bus *b, sd_bus_error *e,
 
 	if (r >= 0)
 		r = bus_read_request(m, &request, e);
-	if (r < 0)
-		return r;
+	if (r >= 0)
+		r = authorise_for_uid(b, m, peer, &request, e);
+	if (r <= 0)
+		return r < 0 ? r : 1;
 	peer_describe(peer);
 	call = bus_call_new(m);
 	if (!call)
@@ -159,13 +175,16 @@ static int method_list_leases(sd_bus_message *m, void *userdata, sd_bus_error *e
 
 static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *e)
 {
+	static const char *const details[] = {"method", "Reload", NULL};
 	_cleanup_(peer_free_cleanup) struct peer *peer = NULL;
 	struct bus *b = userdata;
 	struct bus_call *call;
 	int r = bus_caller(b, m, 1, &peer, e);
 
-	if (r < 0)
-		return r;
+	if (r >= 0)
+		r = bus_authorise(b, m, peer, BUS_ACTION_RELOAD, details, e);
+	if (r <= 0)
+		return r < 0 ? r : 1;
 	peer_describe(peer);
 	call = bus_call_new(m);
 	if (!call)

@@ -15,6 +15,8 @@
 /* What polkit can be asked for, org.devlease1.NAME. */
 enum bus_action {
 	BUS_ACTION_ACQUIRE, /* a device whose rule says ask */
+	BUS_ACTION_MANAGE,  /* others' leases, quarantine, requests on behalf of others */
+	BUS_ACTION_RELOAD,  /* the policy */
 	BUS_ACTION_N,
 };
 

@@ -38,6 +38,8 @@ const char *bus_action_id(enum bus_action a)
 {
 	static const char *const ids[BUS_ACTION_N] = {
 		[BUS_ACTION_ACQUIRE] = BUS_NAME ".acquire",
+		[BUS_ACTION_MANAGE] = BUS_NAME ".manage",
+		[BUS_ACTION_RELOAD] = BUS_NAME ".reload",
 	};
 
 	return ids[a];

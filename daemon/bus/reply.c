@@ -19,8 +19,10 @@ struct bus_call *bus_call_new(sd_bus_message *m)
 	return c;
 }
 
-static void call_done(struct bus_call *c)
+void bus_call_free(struct bus_call *c)
 {
+	if (!c)
+		return;
 	sd_bus_message_unref(c->message);
 	free(c);
 }
@@ -91,7 +93,7 @@ static void reply_error(struct bus_call *call, const char *name, const char *for
 		message = NULL;
 	(void)sd_bus_reply_method_errorf(call->message, name, "%s",
 		message ? message : "out of memory");
-	call_done(call);
+	bus_call_free(call);
 }
 
 void bus_reply_errno(struct bus_call *call, int error, const char *format, ...)
@@ -126,13 +128,13 @@ void bus_reply_journal(struct bus_call *call, int error)
 	(void)sd_bus_reply_method_errorf(call->message, BUS_NAME ".Error.Journal",
 		"The assignment journal cannot be written (%s), so no device is leased; "
 		"look at the space below /var/log/devlease", errno_name(-error));
-	call_done(call);
+	bus_call_free(call);
 }
 
 void bus_reply_empty(struct bus_call *call)
 {
 	(void)sd_bus_reply_method_return(call->message, NULL);
-	call_done(call);
+	bus_call_free(call);
 }
 
 void bus_reply_refused(struct bus_call *call, const struct decision *d)
@@ -141,7 +143,7 @@ void bus_reply_refused(struct bus_call *call, const struct decision *d)
 
 	(void)sd_bus_reply_method_errorf(call->message, bus_refusal_name(d->refusal), "%s",
 		message ? message : "refused");
-	call_done(call);
+	bus_call_free(call);
 }
 
 static int append_finding(sd_bus_message *m, const struct finding *f)
@@ -173,7 +175,7 @@ void bus_reply_built(struct bus_call *call, sd_bus_message *reply, int built)
 		return;
 	}
 	(void)sd_bus_send(NULL, reply, NULL);
-	call_done(call);
+	bus_call_free(call);
 }
 
 void bus_reply_explained(struct bus_call *call, const struct decision *d)

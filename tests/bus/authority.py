@@ -79,6 +79,6 @@ class Authority:
         self.context.invoke_full(GLib.PRIORITY_DEFAULT, lambda: question.answer(answer) and False)
 
     def stop(self):
-        if self.thread.is_alive():
-            self.loop.quit()
-            self.thread.join()
+        # In its thread, since a quit before the loop runs would be lost.
+        self.context.invoke_full(GLib.PRIORITY_DEFAULT, self.loop.quit)
+        self.thread.join()
