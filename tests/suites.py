@@ -165,6 +165,7 @@ def main(mode):
 				vm("main job", kernel, "main-job"),
 				vm("reset sets", kernel, "reset-sets"),
 				vm("isolation", kernel, "isolation"),
+				vm("SR-IOV", kernel, "sriov"),
 				vm("no-IOMMU mode", kernel, "no-iommu",
 					options=["--append=intel_iommu=off"]),
 				vm("requirements", kernel, "requirements", TIMEOUT="480"),

@@ -201,6 +201,9 @@ static const struct code_info table[CODE_N] = {
 	[CODE_SRIOV_VF_QUARANTINED] = REFUSE("sriov.vf-quarantined", QUARANTINED,
 		"A VF of the device is in quarantine.",
 		"an administrator may run devleasectl clear for it"),
+	[CODE_SRIOV_VFS_ENABLED] = REFUSE("sriov.vfs-enabled", IN_USE,
+		"The device has VFs, and vfio-pci does not take a PF that has. A warning where the "
+		"driver that is bound may take them down with it.", "set sriov_numvfs to 0 first"),
 	[CODE_SRIOV_PF_LEASED] = REFUSE("sriov.pf-leased", BUSY,
 		"The PF of the device belongs to another lease.",
 		"wait until that lease has ended"),

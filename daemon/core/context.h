@@ -100,4 +100,6 @@ int reset_set_check(struct context *c, size_t i);
 /* Once all peers are known: addresses and ownership of each device's reset set. */
 int reset_set_finish(struct context *c);
 int sriov_check(struct context *c, size_t i, const struct device *d);
+/* For a device that goes on the vfio driver. */
+int sriov_check_bind(struct context *c, size_t i, const struct device *pf);
 int limits_check(struct context *c);

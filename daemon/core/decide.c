@@ -98,6 +98,8 @@ static int check_device(struct context *c, size_t i)
 	if (r >= 0)
 		r = reset_set_check(c, i);
 	if (r >= 0)
+		r = sriov_check_bind(c, i, d);
+	if (r >= 0)
 		r = sriov_check(c, i, d);
 	return r;
 }

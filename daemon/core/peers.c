@@ -98,14 +98,16 @@ int peer_add_group_of(struct context *c, size_t i, const struct device *peer,
 int peer_add(struct context *c, size_t i, const struct device *peer, unsigned role)
 {
 	ssize_t at = context_find(c, peer);
-	int r;
+	int r = 0;
 
-	if (at >= 0) {
+	if (at >= 0)
 		c->decision->devices[at].peer |= role;
-		return 0;
-	}
-	r = context_append(c, peer, role);
-	if (r >= 0)
-		r = check_denied_by_name(c, i, peer);
+	else
+		r = context_append(c, peer, role);
+	if (r >= 0 && (role & PEER_RESET))
+		r = sriov_check_bind(c, i, peer);
+	if (r < 0 || at >= 0)
+		return r;
+	r = check_denied_by_name(c, i, peer);
 	return r < 0 ? r : sriov_check(c, i, peer);
 }

@@ -78,9 +78,12 @@ static void add_drivers(struct plan *p, const struct decision *d)
 	}
 }
 
+/* Of a VF the kernel's answer is about its PF's bus, and no hot reset through it ever succeeds: a VF
+ * is alone in its dev_set (drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_register_device()). */
 static void add_confirm(struct plan *p, const struct decision *d, size_t i)
 {
-	if (d->devices[i].reset_set & RESET_SET_EXCLUSIVE)
+	if ((d->devices[i].reset_set & RESET_SET_EXCLUSIVE) &&
+		!d->devices[i].device->physical_function)
 		add_device(p, STEP_CONFIRM_RESET_SET, i);
 }
 

@@ -48,18 +48,38 @@ static int check_vf(struct context *c, size_t i, const struct device *pf, const 
 	return reserve_vf(c, i, vf);
 }
 
+/*
+ * vfio-pci does not bind to a PF with VFs (drivers/vfio/pci/vfio_pci_core.c, EBUSY). Some drivers
+ * take them down when they are unbound, others leave them.
+ */
+int sriov_check_bind(struct context *c, size_t i, const struct device *pf)
+{
+	const struct device *requested = c->decision->devices[i].device;
+	const char *whose = pf == requested ? "" : pf->address;
+	struct device *const *vfs;
+
+	if (topology_virtual_functions(c->topology, pf, &vfs) == 0 || device_on_vfio_driver(pf))
+		return 0;
+	if (!pf->driver)
+		return report(c, CODE_SRIOV_VFS_ENABLED, requested->address, NULL,
+			"%s%shas VFs, and vfio-pci takes no PF that has", whose,
+			*whose ? " " : "");
+	return report_as_warning(c, CODE_SRIOV_VFS_ENABLED, requested->address,
+		"%s%shas VFs: the lease fails unless %s takes them down when it is unbound",
+		whose, *whose ? " " : "", pf->driver);
+}
+
 int sriov_check(struct context *c, size_t i, const struct device *d)
 {
 	struct device *const *vfs;
 	const struct device *pf;
 	size_t n = topology_virtual_functions(c->topology, d, &vfs);
+	int r = 0;
 
-	for (size_t k = 0; k < n; k++) {
-		int r = check_vf(c, i, d, vfs[k]);
-
-		if (r < 0)
-			return r;
-	}
+	for (size_t k = 0; r >= 0 && k < n; k++)
+		r = check_vf(c, i, d, vfs[k]);
+	if (r < 0)
+		return r;
 	if (!d->physical_function)
 		return 0;
 	pf = topology_find(c->topology, d->physical_function);

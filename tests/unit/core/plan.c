@@ -32,6 +32,9 @@ static const struct plan_case cases[] = {
 		.uid = 1000, .devices = SPLIT0},
 		DRIVER(SPLIT0) "iommufd-open; " BIND(SPLIT1) BIND(SPLIT0)
 		"ioas-alloc; cdev-attach " SPLIT0 "; confirm-reset-set " SPLIT0},
+	{{"of a VF there is nothing to confirm", .uid = 1000, .devices = VF0},
+		DRIVER(VF0) "iommufd-open; cdev-open " VF0 "; cdev-bind " VF0
+		"; ioas-alloc; cdev-attach " VF0},
 	{{"nothing to confirm", .policy = RULE("ResetSet=function"), .uid = 1000,
 		.devices = SINGLE_DMA},
 		DRIVER(SINGLE_DMA) "iommufd-open; " BIND(SINGLE_DMA) "ioas-alloc; cdev-attach "

@@ -12,7 +12,7 @@ static void random_rule(struct world *w, struct rng *r, struct world_rule *rule,
 {
 	static const enum verdict access[] = {VERDICT_ALLOW, VERDICT_ALLOW, VERDICT_ALLOW,
 		VERDICT_ALLOW, VERDICT_ALLOW, VERDICT_ALLOW, VERDICT_ALLOW, VERDICT_ASK,
-		VERDICT_DENY};
+		VERDICT_ALLOW, VERDICT_ALLOW, VERDICT_DENY};
 	static const unsigned handovers[] = {HANDOVER_ATTACHED, HANDOVER_OPENED, HANDOVER_ATTACHED,
 		HANDOVER_ATTACHED | HANDOVER_OPENED, HANDOVER_ATTACHED | HANDOVER_OPENED,
 		HANDOVER_ATTACHED | HANDOVER_OPENED, HANDOVER_ATTACHED | HANDOVER_OPENED};
@@ -30,11 +30,11 @@ static void random_rule(struct world *w, struct rng *r, struct world_rule *rule,
 	if (rng_one_in(r, 8))
 		rule->uid = world_uid(r);
 	rule->access = access[rng_below(r, ARRAY_SIZE(access))];
-	rule->isolation = rng_one_in(r, 11) ? ISOLATION_STRICT : ISOLATION_GROUP;
+	rule->isolation = rng_one_in(r, 14) ? ISOLATION_STRICT : ISOLATION_GROUP;
 	rule->reset_set = reset_sets[rng_below(r, ARRAY_SIZE(reset_sets))];
 	rule->handovers = handovers[rng_below(r, ARRAY_SIZE(handovers))];
 	rule->opened_first = rng_one_in(r, 2);
-	if (rng_one_in(r, 3))
+	if (rng_one_in(r, 4))
 		rule->backend = rng_one_in(r, 2) ? BACKEND_LEGACY : BACKEND_IOMMUFD;
 	rule->host_use_allow = rng_one_in(r, 2);
 	if (rng_one_in(r, 6))

@@ -94,6 +94,10 @@ static void add_vfs(struct world *w, struct rng *r, unsigned bus, int pf)
 {
 	unsigned n = 1 + rng_below(r, 3);
 
+	if (rng_one_in(r, 2)) {
+		w->devices[pf].driver = "vfio-pci";
+		w->devices[pf].uses = 0;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		int vf = add(w, r, bus, 0x10 + i, 0, w->devices[pf].parent);
 
@@ -143,10 +147,10 @@ void world_random(struct world *w, struct rng *r)
 	if (rng_one_in(r, 3))
 		add(w, r, 0, 0x16, 0, -1);
 	w->facts.iommufd = !rng_one_in(r, 3);
-	w->facts.legacy = !rng_one_in(r, 24);
+	w->facts.legacy = !rng_one_in(r, 40);
 	w->facts.interrupt_remapping = rng_one_in(r, 12) ? NO : YES;
-	w->facts.unsafe_interrupts_type1 = rng_one_in(r, 16);
-	w->facts.unsafe_interrupts_iommufd = rng_one_in(r, 16);
+	w->facts.unsafe_interrupts_type1 = rng_one_in(r, 30);
+	w->facts.unsafe_interrupts_iommufd = rng_one_in(r, 30);
 	w->facts.acs_override = rng_one_in(r, 16);
 	world_rules(w, r);
 }
