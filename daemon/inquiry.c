@@ -63,7 +63,7 @@ static json_t *refusal_record(const struct inquiry *i, const struct decision *d)
 
 static void refuse(struct inquiry *i, const struct decision *d)
 {
-	(void)record_append(i->manager, refusal_record(i, d), NULL, NULL);
+	refusals_add(i->manager, i->peer->uid, refusal_record(i, d));
 	bus_reply_refused(TAKE_PTR(i->call), d);
 	inquiry_free(i);
 }
@@ -180,6 +180,7 @@ static void begin(struct manager *m, struct peer **peer, struct bus_request *req
 		return;
 	}
 	if (r < 0) {
+		refusals_dropped(m, (*peer)->uid);
 		bus_reply_errno(call, r,
 			"Too many requests of this user wait already; let them end first");
 		return;

@@ -48,10 +48,15 @@ static int handle_leases(void *userdata, const struct peer *peer, char ***ret)
 static int handle_charge(void *userdata, const struct peer *peer, unsigned cost)
 {
 	struct manager *m = userdata;
+	int r;
 
 	/* Root is who repairs things when somebody floods: never refused. */
-	return peer->uid == 0 ? 0 : quota_charge(m->quota, peer->uid, cost,
-		now_usec(CLOCK_MONOTONIC));
+	if (peer->uid == 0)
+		return 0;
+	r = quota_charge(m->quota, peer->uid, cost, now_usec(CLOCK_MONOTONIC));
+	if (r < 0)
+		refusals_dropped(m, peer->uid);
+	return r;
 }
 
 static int handle_wait_begin(void *userdata, uid_t uid)
@@ -360,7 +365,9 @@ int manager_new(sd_event *event, struct host *host, const struct manager_paths *
 	r = open_journal(m, paths->log);
 	if (r < 0)
 		return complain(paths->log, r);
-	r = jobs_new(event, &m->jobs);
+	r = refusals_new(m, &m->refusals);
+	if (r >= 0)
+		r = jobs_new(event, &m->jobs);
 	if (r >= 0)
 		r = quota_new(&limits, &m->quota);
 	if (r < 0)
@@ -397,6 +404,7 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	/* Leases and their jobs end with the process; what counts is in files and the fd store. */
 	bus_free(m->bus);
+	refusals_free(m->refusals);
 	journal_free(m->journal);
 	inventory_free(m->inventory);
 	quota_free(m->quota);

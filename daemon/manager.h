@@ -114,6 +114,7 @@ struct manager {
 	struct journal *journal;
 	struct store store;
 	struct quota *quota;
+	struct refusals *refusals;
 	int root_fd; /* where the policy's hierarchies are */
 
 	struct topology *topology;
@@ -256,6 +257,15 @@ void lease_reset(struct lease *l, bool hot, struct bus_call *call);
 /* The last part of the end alone, for a lease whose devices were proved free and reset. */
 void lease_give_back(struct lease *l);
 int lease_restore_all(struct manager *m);
+
+/* --- refusals.c: refusals and dropped calls, folded for the journal --- */
+int refusals_new(struct manager *m, struct refusals **ret);
+/* Records what was counted and not told yet. NULL is permitted. */
+void refusals_free(struct refusals *r);
+/* Consumes the lease.refused record, which is written at once or counted. */
+void refusals_add(struct manager *m, uid_t peer_uid, json_t *record);
+/* A call of this uid was over its quota. */
+void refusals_dropped(struct manager *m, uid_t uid);
 
 /* --- record.c: what goes into the journal --- */
 json_t *record_event(const char *event);

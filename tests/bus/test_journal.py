@@ -10,8 +10,8 @@ import threading
 import time
 
 import case
-from client import ERROR, LEASE, Refused
-from daemon import OTHER, USER
+from client import ERROR, LEASE, MANAGER, Refused
+from daemon import OTHER, POLICY, USER
 
 NVME = "0000:01:00.0"
 EDU = "0000:0c:00.0"
@@ -40,14 +40,15 @@ class FullDisk(case.BusTest):
             except OSError:
                 pass
 
-    def use_up(self, client):
-        """Writes refusals, long ones and then short ones, until only what is kept back is left."""
-        for length in (60, 4, 1):
+    def use_up(self):
+        """Loads policies, long ones and an empty one, until only what is kept back is left."""
+        many = ["[Rule filler-%d]\nUser=%d\nAccess=deny\n" % (n, 4000 + n) for n in range(200)]
+        for text in ("".join(many), "".join(many[:20]), "", POLICY):
+            self.d.write_policy(text)
             before = -1
             while before != self.written():
                 before = self.written()
-                with self.assertRaises(Refused):
-                    client.acquire(["nonsense %d" % n for n in range(length)])
+                self.root.call("/org/devlease1", MANAGER, "Reload")
                 # The writer is a thread of its own; it gets the time to write, or not to.
                 deadline = time.monotonic() + 0.3
                 while before == self.written() and time.monotonic() < deadline:
@@ -67,7 +68,7 @@ class FullDisk(case.BusTest):
     def test_no_lease_begins(self):
         self.begin()
         self.fill()
-        self.use_up(self.client(OTHER))
+        self.use_up()
         fds = self.d.fds()
         self.d.clear_trace()
         for _ in range(3):
@@ -87,7 +88,7 @@ class FullDisk(case.BusTest):
         self.begin()
         lease = self.user.acquire([NVME])
         self.fill()
-        self.use_up(self.client(OTHER))
+        self.use_up()
         lease.release()
         self.assertEqual(len(self.d.events("lease.released")), 1)
         self.assertEqual(self.root.state(NVME), "free")
@@ -101,14 +102,13 @@ class FullDisk(case.BusTest):
         """What was done is taken back, and the client hears that it was the journal."""
         self.d.environment["DEVLEASE_FAKE_HANG"] = NVME + "=" + self.fifo
         self.begin()
-        other = self.client(OTHER)
 
         def let_go(nth):
             self.eventually(lambda: self.d.trace().count(("driver_unbind", NVME)) == nth,
                             "it hangs")
             if nth == 1:
                 self.fill()
-                self.use_up(other)
+                self.use_up()
             with open(self.fifo, "w"):
                 pass
 
@@ -124,6 +124,69 @@ class FullDisk(case.BusTest):
         self.assertEqual(self.root.list_leases(), {})
         self.empty()
         self.d.journal()
+
+
+class Floods(case.BusTest):
+    """Refusals and calls over quota are folded: few records, and every one is counted."""
+
+    def begin(self, **arguments):
+        self.d = self.daemon(**arguments)
+        self.user, self.other = self.client(USER), self.client(OTHER)
+
+    def flood(self, times, client, devices, error=ERROR + "NoSuchDevice"):
+        for _ in range(times):
+            self.refused(error, client.acquire, devices)
+
+    def counts(self, event, uid):
+        """Records of that uid, and what they stand for."""
+        records = [r for r in self.d.events(event) if r.get("uid", -1) == uid]
+        return len(records), sum(r.get("count", 1) for r in records)
+
+    def test_repeats_are_folded(self):
+        self.begin()
+        self.flood(150, self.user, ["0000:99:00.0", "0000:98:00.0"])
+        self.flood(50, self.user, ["0000:98:00.0", "0000:99:00.0"])
+        self.flood(5, self.other, ["0000:98:00.0", "0000:99:00.0"])
+        self.flood(1, self.user, ["0000:99:00.0"])
+        self.eventually(lambda: self.counts("lease.refused", OTHER)[0] == 1, "the first of OTHER")
+        self.eventually(lambda: self.counts("lease.refused", USER)[0] == 2, "the first two")
+        self.d.end(signal.SIGTERM)
+        self.assertEqual(self.counts("lease.refused", USER), (3, 201))
+        self.assertEqual(self.counts("lease.refused", OTHER), (2, 5))
+        folded, = [r for r in self.d.events("lease.refused") if r.get("count") == 199]
+        self.assertEqual({d["address"] for d in folded["devices"]}, {"0000:98:00.0", "0000:99:00.0"})
+        self.assertEqual(folded["caller"], {"uid": USER})
+
+    def test_a_window_ends(self):
+        """Without any further call the count is told."""
+        self.begin()
+        self.flood(3, self.user, ["0000:99:00.0"])
+        self.eventually(lambda: self.counts("lease.refused", USER) == (2, 3), "told", timeout=20)
+
+    def test_many_devices(self):
+        """Who varies what he asks for is folded whatever it is."""
+        self.begin()
+        for n in range(200):
+            self.flood(1, self.user, ["0000:%02x:00.0" % (n + 0x20)])
+        self.d.end(signal.SIGTERM)
+        records, total = self.counts("lease.refused", USER)
+        self.assertEqual(total, 200)
+        self.assertLess(records, 40)
+
+    def test_over_quota(self):
+        self.begin()
+        done = dropped = 0
+        while dropped < 50 and done < 20000:
+            try:
+                self.user.explain([NVME])
+                done += 1
+            except Refused as e:
+                self.assertEqual(e.name, ERROR + "LimitsExceeded")
+                dropped += 1
+        self.assertEqual(dropped, 50)
+        self.eventually(lambda: self.counts("requests.dropped", USER) == (1, 1), "the first")
+        self.d.end(signal.SIGTERM)
+        self.assertEqual(self.counts("requests.dropped", USER), (2, 50))
 
 
 class LastingFaults(case.BusTest):
