@@ -44,7 +44,7 @@ static int blame(const char *address, int error, struct host_use_facts **ret)
 	int r = host_use_facts_new(address, &f);
 
 	if (r >= 0)
-		r = host_use_add(f, HOST_USE_UNKNOWN_USERS, "it could not be looked at: %s",
+		r = host_use_add(f, HOST_USE_UNKNOWN_USERS, "it could not be looked at (host_use: %s)",
 			errno_name(-error));
 	if (r >= 0)
 		*ret = TAKE_PTR(f);
