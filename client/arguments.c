@@ -23,7 +23,7 @@ static const struct {
 	TEXT("reset-set", reset_set, "WHAT", "... also require exclusive, function or both"),
 	TEXT("isolation", isolation, "WHAT", "... also require strict"),
 	TEXT("label", label, "TEXT", "... name of the VM or container, for the journal"),
-	TEXT("for-user", for_user, "USER", "... on behalf of a user (root only)"),
+	TEXT("for-user", for_user, "USER", "... on behalf of a user (root, or polkit)"),
 	TEXT("bind-unit", bind_unit, "UNIT", NULL),
 	TEXT("state", state, "GLOB", "list: devices in this state"),
 	TEXT("driver", driver, "GLOB", "list: devices with this driver"),
@@ -31,7 +31,7 @@ static const struct {
 	TEXT("since", since, "TIME", "audit: records from then on"),
 	TEXT("until", until, "TIME", "audit: records up to then"),
 	TEXT("device", device, "GLOB", "audit: records about a device"),
-	TEXT("user", user, "USER", "audit: records about a user"),
+	TEXT("user", user, "USER", "audit: about a user; explain: for a user"),
 	TEXT("lease", lease, "GLOB", "audit: records about a lease"),
 	TEXT("event", event, "GLOB", "audit: records of an event"),
 	TEXT("file", file, "FILE", "audit: this file, not the machine's journal"),
@@ -49,6 +49,7 @@ static const struct {
 	{"no-pager", no_argument, 'P', "   --no-pager", "Do not start a pager"},
 	{"no-legend", no_argument, 'L', "   --no-legend", "No headings and totals"},
 	{"json", required_argument, 'J', "   --json=short|pretty|off", "Print JSON"},
+	{"no-ask-password", no_argument, 'A', "   --no-ask-password", "No password dialogue of polkit"},
 	{"keep", no_argument, 'K', NULL, NULL},
 };
 
@@ -108,6 +109,9 @@ static int take_common(struct options *o, int option, const char *value)
 		return STATUS_OK;
 	case 'L':
 		o->no_legend = true;
+		return STATUS_OK;
+	case 'A':
+		o->no_ask_password = true;
 		return STATUS_OK;
 	case 'K':
 		o->keep = true;

@@ -2,6 +2,7 @@
 /* The connection and the calls that several verbs make. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bus.h"
 #include "json.h"
@@ -20,15 +21,27 @@ int bus_connect(struct ctl *c)
 	return STATUS_OK;
 }
 
+/* Somebody is there to answer polkit's dialogue. */
+static bool is_interactive(const struct ctl *c)
+{
+	return !c->options.no_ask_password && isatty(STDIN_FILENO);
+}
+
 int bus_new_call(struct ctl *c, const char *path, const char *interface, const char *method,
 	sd_bus_message **ret)
 {
+	_cleanup_message_ sd_bus_message *m = NULL;
 	int r = bus_connect(c);
 
 	if (r != STATUS_OK)
 		return r;
-	r = sd_bus_message_new_method_call(c->bus, ret, BUS_NAME, path, interface, method);
-	return r < 0 ? fail_call(NULL, r) : STATUS_OK;
+	r = sd_bus_message_new_method_call(c->bus, &m, BUS_NAME, path, interface, method);
+	if (r >= 0)
+		r = sd_bus_message_set_allow_interactive_authorization(m, is_interactive(c));
+	if (r < 0)
+		return fail_call(NULL, r);
+	*ret = TAKE_PTR(m);
+	return STATUS_OK;
 }
 
 int bus_call(struct ctl *c, sd_bus_message *m, uint64_t timeout_usec, sd_bus_message **ret)

@@ -14,7 +14,8 @@
 #define BUS_DEVICE "org.devlease1.Device"
 #define BUS_LEASE "org.devlease1.Lease"
 
-/* For calls in which a device is reset, unbound or closed; the daemon has a shorter limit. */
+/* For calls in which a device is reset, unbound or closed, or polkit may ask for a password; the
+ * daemon has a shorter limit. */
 #define BUS_LONG_USEC (UINT64_C(300) * 1000 * 1000)
 #define BUS_DEFAULT_USEC UINT64_C(0)
 

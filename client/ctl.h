@@ -30,7 +30,7 @@ enum json_mode {
 /* Strings are NULL when the option was not given, and point into argv. */
 struct options {
 	enum json_mode json;
-	bool no_legend, no_pager, keep;
+	bool no_legend, no_pager, no_ask_password, keep;
 	const char *handover, *backend, *reset_set, *isolation, *label, *for_user; /* Acquire */
 	const char *bind_unit;
 	const char *state, *driver;                                     /* list */

@@ -212,5 +212,10 @@ int lease_release(struct ctl *c, const char *id, bool gone_is_fine)
 	_cleanup_message_ sd_bus_message *m = NULL;
 	int r = path ? bus_new_call(c, path, BUS_LEASE, "Release", &m) : fail_oom();
 
-	return r != STATUS_OK ? r : lease_call(c, id, m, gone_is_fine);
+	if (r != STATUS_OK)
+		return r;
+	/* Our own, or it has ended: no password is asked for what is not there. */
+	if (gone_is_fine)
+		(void)sd_bus_message_set_allow_interactive_authorization(m, false);
+	return lease_call(c, id, m, gone_is_fine);
 }

@@ -17,7 +17,7 @@ static const struct verb verbs[] = {
 	{"list", 0, MANY, "state driver", verb_list, "[PATTERN...]", "List devices"},
 	{"show", 1, MANY, "", verb_show, "DEVICE...", "Show all that is known of devices"},
 	{"tree", 0, 0, "", verb_tree, "", "Show IOMMU groups and reset sets"},
-	{"explain", 1, MANY, REQUEST_OPTIONS, verb_explain, "DEVICE...",
+	{"explain", 1, MANY, REQUEST_OPTIONS "user", verb_explain, "DEVICE...",
 		"Tell whether a request would be granted, and why"},
 	{"acquire", 1, MANY, REQUEST_OPTIONS "keep bind-unit", verb_acquire, "DEVICE...",
 		"Lease devices until interrupted"},

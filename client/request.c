@@ -55,7 +55,7 @@ static int append_options(sd_bus_message *m, const struct options *o, const uid_
 int request_new(struct ctl *c, const char *method, char *const *devices, sd_bus_message **ret)
 {
 	_cleanup_message_ sd_bus_message *m = NULL;
-	const char *user = c->options.for_user;
+	const char *user = c->options.for_user ? c->options.for_user : c->options.user;
 	uid_t uid = 0;
 	int r;
 

@@ -121,7 +121,7 @@ int verb_explain(struct ctl *c)
 
 	if (r != STATUS_OK)
 		return r;
-	r = bus_call(c, m, BUS_DEFAULT_USEC, &reply);
+	r = bus_call(c, m, BUS_LONG_USEC, &reply);
 	if (r != STATUS_OK)
 		return r;
 	r = sd_bus_message_read(reply, "s", &verdict);

@@ -32,7 +32,7 @@ static int call_device(struct ctl *c, const char *address, const char *method, c
 	if (r != STATUS_OK)
 		return r;
 	r = reason ? sd_bus_message_append(m, "s", reason) : 0;
-	return r < 0 ? fail_call(NULL, r) : bus_call(c, m, BUS_DEFAULT_USEC, NULL);
+	return r < 0 ? fail_call(NULL, r) : bus_call(c, m, BUS_LONG_USEC, NULL);
 }
 
 static int call_devices(struct ctl *c, const char *method, const char *reason)

@@ -174,6 +174,7 @@ def main(mode):
 				vm("faults", kernel, "faults"),
 				vm("cycles", kernel, "cycles", **long),
 			]
+		suites.append(vm("polkit", "cdev", "polkit"))
 		suites.append(vm("shipped unit", "cdev", "unit", boot="systemd"))
 		suites += fuzz(*FUZZ_RUNS[mode])
 	totals = [sum(column) for column in zip(*(s.run() for s in suites))]

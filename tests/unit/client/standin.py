@@ -80,7 +80,9 @@ class Standin:
 
     def export(self, path, name, call, properties=None):
         def on_call(_connection, _sender, _path, _interface, method, arguments, invocation):
-            self.write(path=path, method=method, arguments=arguments.unpack())
+            flags = invocation.get_message().get_flags()
+            self.write(path=path, method=method, arguments=arguments.unpack(), interactive=bool(
+                flags & Gio.DBusMessageFlags.ALLOW_INTERACTIVE_AUTHORIZATION))
             try:
                 call(method, arguments.unpack(), invocation, path)
             except Exception as error:  # a canned reply that does not fit is for the test to see

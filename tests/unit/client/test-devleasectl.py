@@ -88,9 +88,9 @@ class Bus:
 class Case(unittest.TestCase):
     bus = None
 
-    def run_ctl(self, *arguments, status=0, **environment):
+    def run_ctl(self, *arguments, status=0, stdin=None, **environment):
         done = subprocess.run(
-            [CTL, *arguments], capture_output=True, text=True, timeout=60, check=False,
+            [CTL, *arguments], capture_output=True, stdin=stdin, text=True, timeout=60, check=False,
             env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.bus.address, **environment})
         self.assertEqual(done.returncode, status, done.stderr + done.stdout)
         self.assertNotIn("\x1b", done.stdout + done.stderr)
@@ -296,6 +296,19 @@ deny: 0000:04:01.0
                          [["0000:0c:00.0"],
                           {"handover": "opened", "backend": "legacy", "reset-set": "both",
                            "isolation": "strict", "label": "vm", "for-uid": 0}])
+
+    def test_explain_for_a_user(self):
+        self.run_ctl("explain", "0000:0c:00.0", "--user=root")
+        self.assertEqual(self.bus.calls()[-1]["arguments"][1], {"for-uid": 0})
+        self.run_ctl("acquire", "0000:0c:00.0", "--user=root", status=2)
+
+    def test_polkit_may_ask_on_a_terminal_only(self):
+        for arguments, interactive in ((["explain", "0000:0c:00.0"], True),
+                                       (["--no-ask-password", "explain", "0000:0c:00.0"], False)):
+            on_terminal(self.bus, arguments, 80)
+            self.assertIs(self.bus.calls()[-1]["interactive"], interactive)
+        self.run_ctl("explain", "0000:0c:00.0", stdin=subprocess.DEVNULL)
+        self.assertFalse(self.bus.calls()[-1]["interactive"])
 
     def test_reload_says_what_the_daemon_said(self):
         self.assertEqual(self.run_ctl("reload", status=1).stderr,
