@@ -47,6 +47,10 @@ def add(sys, place, address, ids, group, methods, driver=None):
     if driver:
         os.symlink("%sbus/pci/drivers/%s" % (up, driver), path + "/driver")
     os.symlink("%skernel/iommu_groups/%d" % (up, group), path + "/iommu_group")
+    kind = "%s/kernel/iommu_groups/%d/type" % (sys, group)
+    if not os.path.exists(kind):
+        os.makedirs(os.path.dirname(kind))
+        write(kind, b"DMA-FQ\n")
     os.symlink("../../../devices/" + place, "%s/bus/pci/devices/%s" % (sys, address))
 
 
