@@ -4,9 +4,11 @@
  * begins, and what is saved comes before what it is about:
  *
  *   claim -> gather facts -> state file -> intent on disk -> change the kernel
- *   -> hold, fd store -> state file -> grant on disk -> reply
+ *   -> hold, fd store -> grant on disk -> state file -> reply
  *
- * A failure at any step takes back the steps before it and answers the call.
+ * A failure at any step takes back the steps before it and answers the call. The state file says
+ * that the lease was granted only when the journal does: what is found ungranted after a crash was
+ * never given to anybody.
  */
 #include <errno.h>
 #include <string.h>
@@ -85,9 +87,15 @@ static void on_granted(void *userdata, int error)
 	quota_end(l->manager->quota, l->peer->uid);
 	if (error < 0) {
 		bus_reply_journal(TAKE_PTR(l->acquire_call), error);
-		l->hold_write = close_fd(l->hold_write);
-		lease_event(l, LEASE_EVENT_GRANT);
-		lease_end(l, "journal", NULL);
+		fail_grant(l, "journal");
+		return;
+	}
+	r = save_grant(l);
+	if (r < 0) {
+		bus_reply_errno(TAKE_PTR(l->acquire_call), r, "%s: the lease could not be saved "
+			"(%s); look at the space below /run/devlease", l->devices[0].address,
+			errno_name(-r));
+		fail_grant(l, "store");
 		return;
 	}
 	lease_event(l, LEASE_EVENT_GRANT);
@@ -104,17 +112,10 @@ static void on_stored(struct lease *l)
 	json_t *record;
 	int r;
 
-	/* The grant counts from here on; whether the client got it, its hold will tell. */
-	l->granted = true;
 	ownership_settle(l);
-	r = lease_save(l, LEASE_ACTIVE);
-
 	record = record_of_lease("lease.granted", l);
 	json_object_set_new(record, "duration", json_integer(now_usec(CLOCK_MONOTONIC) - l->started));
-	if (r >= 0)
-		r = record_append(l->manager, record, on_granted, l);
-	else
-		json_decref(record);
+	r = record_append(l->manager, record, on_granted, l);
 	if (r < 0)
 		on_granted(l, r);
 }
