@@ -55,13 +55,12 @@ static bool is_put_back(const struct assignment *a)
 	return true;
 }
 
-static void fail_kernel(struct lease *l, int error)
+static void answer_failed(struct lease *l, int error)
 {
 	const struct assignment *a = l->assignment;
 	const char *where = a->failed_step ? a->failed_step : "a job";
 	const char *device = *a->failed_device ? a->failed_device : l->devices[0].address;
 
-	(void)record_append(l->manager, record_of_lease("lease.failed", l), NULL, NULL);
 	if (error == -EBUSY && a->in_use)
 		bus_reply_in_use(TAKE_PTR(l->acquire_call), "%s: %s (%s: EBUSY); end that use, or "
 			"let its rule say HostUse=allow", device, a->in_use, where);
@@ -74,15 +73,56 @@ static void fail_kernel(struct lease *l, int error)
 			"log may say more", device, where, errno_name(-error),
 			is_put_back(a) ? "what was changed for this request was put back" :
 					 "not all could be put back, so it is quarantined");
+}
+
+/* The file goes when the journal tells why: a daemon that finds neither would say nothing. */
+static void on_failed(void *userdata, int error)
+{
+	struct lease *l = userdata;
+
+	if (error < 0)
+		sd_journal_print(LOG_ERR, "Lease %s: its failure could not be journaled: %s", l->id,
+			errno_name(-error));
+	answer_failed(l, l->error);
 	abandon(l);
 }
 
+static void fail_kernel(struct lease *l, int error)
+{
+	int r;
+
+	l->error = error;
+	r = record_append(l->manager, record_of_lease("lease.failed", l), on_failed, l);
+	if (r < 0)
+		on_failed(l, r);
+}
+
 /* --- granted --- */
+
+/* Ends what is ready to be handed out, and was not. */
+static void fail_grant(struct lease *l, const char *reason)
+{
+	l->hold_write = close_fd(l->hold_write);
+	lease_event(l, LEASE_EVENT_GRANT);
+	lease_end(l, reason, NULL);
+}
+
+static int save_grant(struct lease *l)
+{
+	int r;
+
+	/* The grant counts from here on; whether the client got it, its hold will tell. */
+	l->granted = true;
+	r = lease_save(l, LEASE_ACTIVE);
+	l->granted = r >= 0;
+	return r;
+}
 
 static void on_granted(void *userdata, int error)
 {
 	struct lease *l = userdata;
 	struct bus_lease view;
+	int r;
 
 	quota_end(l->manager->quota, l->peer->uid);
 	if (error < 0) {
