@@ -10,6 +10,26 @@
 #include "assignment-private.h"
 #include "base/text.h"
 
+static void look_at(struct assignment *a, struct assigned_device *d)
+{
+	_cleanup_free_ char *driver = NULL, *override = NULL;
+
+	/* The override first: it waits for what an earlier daemon began on the device. */
+	if (CALL(a, override_get, d->address, d->address, &override) >= 0 &&
+		streq(override, d->prior_override))
+		d->override_changed = false;
+	if (CALL(a, driver_get, d->address, d->address, &driver) >= 0 &&
+		streq(driver, d->prior_driver))
+		d->driver_changed = false;
+}
+
+void assignment_look(struct assignment *a)
+{
+	for (size_t i = 0; a->assumed && i < a->n_devices; i++)
+		look_at(a, &a->devices[i]);
+	a->assumed = false;
+}
+
 static void detach(struct assignment *a, const struct assigned_device *d)
 {
 	int r = HOST(a->host, cdev_detach, d->address, d->fd);

@@ -59,6 +59,7 @@ struct assignment {
 	const char *failed_step;
 	char failed_device[ADDRESS_MAX];
 	const char *in_use; /* static: what the host does with it, if that is why */
+	bool assumed; /* from a state file: what is said to be changed need not be */
 	struct text trouble; /* every failed operation so far, for the journal */
 	/* Facts as they are after the last job, for the snapshot; owned until taken. */
 	struct device **fresh;
@@ -80,6 +81,11 @@ int assignment_gather(struct assignment *a);
  */
 int assignment_take(struct assignment *a, const struct plan *plan);
 
+/*
+ * After a restart, of a request that was cut short or of devices that were being given back: finds
+ * out which of the changes that a state file allows for were made. Waits for the kernel.
+ */
+void assignment_look(struct assignment *a);
 /* Takes the client's DMA away as far as the handover allows, closes all fds. Cannot fail. */
 void assignment_cut(struct assignment *a);
 /*

@@ -230,6 +230,7 @@ int lease_load(struct manager *m, const char *id, json_t *o, struct lease **ret)
 		return -ENOMEM;
 	l->assignment->host = m->host;
 	l->assignment->iommu_fd = -1;
+	l->assignment->assumed = true;
 	r = load_terms(l, o);
 	if (r >= 0)
 		r = load_devices(l, json_object_get(o, "devices"));

@@ -176,6 +176,8 @@ static int give_back(void *arg)
 {
 	struct lease *l = arg;
 
+	/* What is back already may be in use by the host: only the rest is given back. */
+	assignment_look(l->assignment);
 	if (was_aborted(l))
 		assignment_was_not_used(l->assignment);
 	return assignment_return(l->assignment);
@@ -224,8 +226,7 @@ static int prove_and_reset(void *arg)
 	struct lease *l = arg;
 	int r = assignment_prove(l->assignment);
 
-	/* Of an aborted request nothing was handed out, as in an unwind; some of its devices may
-	 * never have left the host. */
+	/* Of an aborted request nothing was handed out, as in an unwind. */
 	if (!was_aborted(l))
 		assignment_reset(l->assignment);
 	return r;
@@ -295,6 +296,9 @@ static int cut_job(void *arg)
 {
 	struct lease *l = arg;
 
+	/* Of an aborted request some devices may never have left the host. */
+	if (was_aborted(l))
+		assignment_look(l->assignment);
 	assignment_cut(l->assignment);
 	return assignment_check_holders(l->assignment);
 }

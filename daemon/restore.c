@@ -74,39 +74,6 @@ static int is_held(struct lease *l)
 	return r < 0 ? r : hold_is_held(l->hold_read);
 }
 
-/* The file of a request tells what might have been changed; the machine tells what was. */
-static void find_changes(const struct lease *l, struct assigned_device *d)
-{
-	_cleanup_free_ char *driver = NULL, *override = NULL;
-	struct host *h = l->manager->host;
-
-	if (HOST(h, driver_get, d->address, d->address, &driver) >= 0 &&
-		streq(driver, d->prior_driver))
-		d->driver_changed = false;
-	if (HOST(h, override_get, d->address, d->address, &override) >= 0 &&
-		streq(override, d->prior_override))
-		d->override_changed = false;
-}
-
-static void abort_request(struct lease *l)
-{
-	struct assignment *a = l->assignment;
-
-	for (size_t i = 0; i < a->n_devices; i++)
-		find_changes(l, &a->devices[i]);
-	l->state = LEASE_ACTIVE;
-	lease_end(l, "abort", NULL);
-}
-
-/* What is back already may be in use by the host: only the rest is given back. */
-static void finish_return(struct lease *l)
-{
-	for (size_t i = 0; i < l->assignment->n_devices; i++)
-		find_changes(l, &l->assignment->devices[i]);
-	l->end_reason = "restart";
-	lease_give_back(l);
-}
-
 static void record_restored(const struct lease *l)
 {
 	(void)record_append(l->manager, record_of_lease("daemon.restored", l), NULL, NULL);
@@ -132,14 +99,13 @@ static void restore(struct lease *l)
 		go_on(l);
 	} else if (lease_state_is_granted(was)) {
 		lease_end(l, "hold", NULL);
-	} else if (was == LEASE_REQUESTED || was == LEASE_PREPARING) {
-		abort_request(l);
 	} else if (was == LEASE_REBINDING) {
-		finish_return(l);
+		l->end_reason = "restart";
+		lease_give_back(l);
 	} else {
 		/* In the middle of its end: the whole of it again, an earlier proof is void. */
 		l->state = LEASE_ACTIVE;
-		lease_end(l, "restart", NULL);
+		lease_end(l, l->granted ? "restart" : "abort", NULL);
 	}
 }
 
