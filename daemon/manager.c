@@ -325,14 +325,12 @@ static int first_policy(struct manager *m)
 
 static int open_journal(struct manager *m, const char *path)
 {
-	_cleanup_close_ int fd = -1;
-
 	if (mkdir(path, 0750) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	m->log_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->log_fd < 0)
 		return -errno;
-	return journal_open(m->event, fd, &m->journal);
+	return journal_open(m->event, m->log_fd, &m->journal);
 }
 
 static int complain(const char *what, int error)
@@ -354,6 +352,7 @@ int manager_new(sd_event *event, struct host *host, const struct manager_paths *
 	m->event = sd_event_ref(event);
 	m->host = host;
 	m->store = (struct store){-1, -1, -1};
+	m->log_fd = -1;
 	m->root_fd = open(paths->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->root_fd < 0)
 		return complain(paths->root, -errno);
@@ -415,6 +414,7 @@ struct manager *manager_free(struct manager *m)
 	free(m->marks);
 	store_done(&m->store);
 	close_fd(m->root_fd);
+	close_fd(m->log_fd);
 	/* A job that is still under way has the host to itself. */
 	if (!m->jobs || jobs_running(m->jobs) == 0)
 		host_free(m->host);

@@ -75,6 +75,7 @@ struct lease {
 	bool ending;       /* end it as soon as it is not busy */
 	bool stuck;        /* a job is over its time */
 	bool granted;      /* its client may have got it */
+	bool told;         /* an earlier daemon journaled its end */
 	int error;         /* why a request is taken back */
 	const char *end_reason; /* static: "hold", "release", ... */
 
@@ -116,6 +117,7 @@ struct manager {
 	struct quota *quota;
 	struct refusals *refusals;
 	int root_fd; /* where the policy's hierarchies are */
+	int log_fd;  /* where the assignment journal is */
 
 	struct topology *topology;
 	struct policy *policy;

@@ -144,6 +144,10 @@ static void record_end(struct lease *l)
 	json_t *record;
 	int r;
 
+	if (l->told) {
+		on_recorded(l, 0);
+		return;
+	}
 	record = record_of_lease(end_event(l), l);
 	json_object_set_new(record, "reason", json_string(l->end_reason));
 	json_object_set_new(record, "duration",

@@ -5,12 +5,15 @@
  * never heard of, is given back; an fd that belongs to no lease is closed.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
 
 #include "base/io.h"
 #include "base/text.h"
 #include "manager.h"
+
+#define TOLD_WITHIN ((off_t)256 * 1024)
 
 static int take_fd(struct assignment *a, struct stored_fd *s)
 {
@@ -155,6 +158,32 @@ static void quarantine_unclaimed(struct manager *m)
 	}
 }
 
+static int note_end(void *userdata, json_t *record)
+{
+	const char *event = json_string_value(json_object_get(record, "event"));
+	const char *id = json_string_value(json_object_get(record, "lease"));
+	struct lease *l = event && id ? lease_find(userdata, id) : NULL;
+
+	if (l)
+		l->told |= streq(event, "lease.released") || streq(event, "lease.aborted") ||
+			streq(event, "lease.failed");
+	return 0;
+}
+
+/* A daemon that was killed between the record of an end and the removal of the file has told it:
+ * once is enough. The record is near the journal's end then. */
+static void find_told(struct manager *m)
+{
+	_cleanup_close_ int fd = openat(m->log_fd, JOURNAL_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool any = false;
+
+	for (const struct lease *l = m->leases; l; l = l->next)
+		any |= !lease_state_is_granted(l->state);
+	if (!any || fd < 0)
+		return;
+	(void)journal_read_last(fd, TOLD_WITHIN, note_end, m);
+}
+
 int lease_restore_all(struct manager *m)
 {
 	json_t *files = NULL, *entry;
@@ -182,6 +211,7 @@ int lease_restore_all(struct manager *m)
 		return r;
 	if (lost)
 		quarantine_unclaimed(m);
+	find_told(m);
 	/* All are linked before the first acts, so that each sees the others' claims. */
 	for (l = m->leases; l; l = next) {
 		next = l->next;

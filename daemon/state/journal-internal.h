@@ -12,7 +12,7 @@
 
 #include "state/journal.h"
 
-#define JOURNAL_FILE "journal.jsonl"
+#define JOURNAL_FILE JOURNAL_NAME
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 /* seq, prev, boot and both times with their keys take less than this */
 #define JOURNAL_PREFIX_MAX 320

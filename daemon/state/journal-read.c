@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Hands out the records of a file in order. The chain is not looked at: see journal_verify. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "state/journal-line.h"
 
@@ -41,4 +42,17 @@ int journal_read(int fd, int (*each)(void *userdata, json_t *record), void *user
 	if (ret_skipped)
 		*ret_skipped = skipped;
 	return 0;
+}
+
+int journal_read_last(int fd, off_t max, int (*each)(void *userdata, json_t *record),
+	void *userdata)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	if (size < 0)
+		return -errno;
+	/* A line that begins before is seen as no JSON object. */
+	if (lseek(fd, size > max ? size - max : 0, SEEK_SET) < 0)
+		return -errno;
+	return journal_read(fd, each, userdata, NULL);
 }

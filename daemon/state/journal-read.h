@@ -7,7 +7,9 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#define JOURNAL_NAME "journal.jsonl"
 #define JOURNAL_HASH_HEX 64
 #define JOURNAL_LINE_MAX ((size_t)1024 * 1024) /* without the newline */
 
@@ -31,3 +33,6 @@ int journal_verify(int fd, uint64_t head_seq, const char *head_hash, struct jour
  */
 int journal_read(int fd, int (*each)(void *userdata, json_t *record), void *userdata,
 	uint64_t *ret_skipped);
+/* The same for the lines that begin within the last max bytes of a file. */
+int journal_read_last(int fd, off_t max, int (*each)(void *userdata, json_t *record),
+	void *userdata);
