@@ -120,8 +120,9 @@ static void on_recorded(void *userdata, int error)
 	for (size_t i = 0; i < l->assignment->n_devices; i++)
 		mark_device(l, &l->assignment->devices[i]);
 	strcpy(id, l->id);
-	(void)store_remove_lease(&m->store, id);
+	/* The file last: there is no hold without one. */
 	(void)hold_remove(&m->store, id);
+	(void)store_remove_lease(&m->store, id);
 	lease_event(l, LEASE_EVENT_REBOUND);
 	answer_done(l);
 	lease_drop(l);

@@ -121,6 +121,7 @@ static void record_lost(struct manager *m, const char *id)
 	(void)record_append(m, record, NULL, NULL);
 	sd_journal_print(LOG_ERR, "Lease %s: its state file is damaged; devices that it may have "
 		"had are quarantined", id);
+	(void)hold_remove(&m->store, id);
 	(void)store_remove_lease(&m->store, id);
 }
 
