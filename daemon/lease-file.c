@@ -33,6 +33,7 @@ static json_t *save_device(const struct lease *l, size_t i)
 	json_object_set_new(o, "dev-id", json_integer(a->devid));
 	json_object_set_new(o, "reset-set", record_strings(a->reset_set));
 	json_object_set_new(o, "reset-result", json_integer(a->reset_result));
+	json_object_set_new(o, "broken", json_boolean(a->broken));
 	return o;
 }
 
@@ -105,6 +106,7 @@ static int load_assigned(const json_t *o, struct assigned_device *a)
 		return -EBADMSG;
 	a->group = get_integer(o, "group");
 	a->requested = get_bool(o, "requested");
+	a->broken = get_bool(o, "broken");
 	a->peer = get_integer(o, "peer");
 	a->resettable = get_bool(o, "resettable");
 	a->hot_resettable = get_bool(o, "hot-resettable");
