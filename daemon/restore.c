@@ -60,14 +60,30 @@ static void take_fds(struct lease *l, struct stored_fd *fds, size_t n)
 	}
 }
 
+static bool is_first_of_group(const struct assignment *a, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (a->devices[j].group == a->devices[i].group)
+			return false;
+	return true;
+}
+
+/* What plan_acquire() has opened: under iommufd the bound peers too, under legacy a group each. */
 static void count_fds(const struct lease *l, size_t *ret_have, size_t *ret_want)
 {
 	const struct assignment *a = l->assignment;
+	bool iommufd = a->backend == BACKEND_IOMMUFD;
 
-	*ret_have = a->iommu_fd >= 0;
-	*ret_want = 1 + a->n_requested;
-	for (size_t i = 0; i < a->n_requested; i++)
-		*ret_have += a->devices[i].fd >= 0;
+	*ret_have = (a->iommu_fd >= 0) + a->n_groups;
+	*ret_want = 1;
+	for (size_t i = 0; i < a->n_devices; i++) {
+		const struct assigned_device *d = &a->devices[i];
+
+		*ret_have += d->fd >= 0;
+		*ret_want += d->requested || (iommufd && (d->peer & PEER_BIND));
+		*ret_want += !iommufd && (d->requested || (d->peer & PEER_RESET)) &&
+			is_first_of_group(a, i);
+	}
 }
 
 static int is_held(struct lease *l)
