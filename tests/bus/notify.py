@@ -43,7 +43,7 @@ class ServiceManager:
     def names(self):
         return sorted(name for name, fds in self.store.items() for _ in fds)
 
-    def start(self, daemon):
+    def start(self, daemon, wait=True):
         """Starts the daemon with what is in the store, as the service manager would."""
         stored = [(name, fd) for name, fds in self.store.items() for fd in fds]
         daemon.environment["NOTIFY_SOCKET"] = self.path
@@ -53,8 +53,13 @@ class ServiceManager:
             daemon.environment.update(LISTEN_FDS=str(len(stored)),
                                       LISTEN_FDNAMES=":".join(name for name, _ in stored))
         numbers = [fd for _, fd in stored]
-        daemon.start(prefix=[sys.executable, os.path.abspath(__file__),
-                             " ".join(map(str, numbers))], pass_fds=numbers)
+        start = daemon.start if wait else daemon.spawn
+        start(prefix=[sys.executable, os.path.abspath(__file__), " ".join(map(str, numbers))],
+              pass_fds=numbers)
+
+    def again(self, daemon):
+        daemon.stop()
+        self.start(daemon)
 
     def stop(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:

@@ -185,10 +185,13 @@ class KilledAnywhere(case.BusTest):
 
 
 class FdStore(case.BusTest):
-    def begin(self, backend="iommufd"):
+    def begin(self, backend="iommufd", idle_peer=False):
         self.manager = ServiceManager(os.path.join(self.work, "notify"))
         self.addCleanup(self.manager.stop)
         self.d = self.daemon(start=False, environment={"DEVLEASE_FAKE_BACKEND": backend})
+        if idle_peer:
+            with open(self.d.state_file, "w") as f:
+                json.dump({"devices": {PEER: {}}}, f)
         self.manager.start(self.d)
         self.host, self.root = self.d.host(), self.client()
 
@@ -267,6 +270,25 @@ class FdStore(case.BusTest):
         for address in (NVME, EDU):
             self.root.wait_state(address, "free")
         self.assertEqual(self.d.host(), self.host)
+
+    def lost(self, device, role, backend):
+        """A lease without an fd that its client never had is not what it was, either."""
+        self.begin(backend, idle_peer=True)
+        process, got = self.holder([device])
+        self.d.stop()
+        for fd in self.manager.store.pop(got["id"] + "." + role):
+            os.close(fd)
+        self.manager.start(self.d)
+        self.assertEqual(self.root.list_leases()[got["id"]]["State"], "degraded")
+        process.kill()
+        self.root.wait_state(device, "free")
+        self.assertEqual(self.d.host(), self.host)
+
+    def test_lost_group(self):
+        self.lost(NVME, "group-14", "legacy")
+
+    def test_lost_peer(self):
+        self.lost(SPLIT, "device-0000_0e_00.1", "iommufd")
 
     def test_fd_of_no_lease(self):
         self.begin()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The whole daemon over the fake host, for bus tests. DEVLEASE_FAKE names a description of the
- * machine; see fake-host.h and gate.h for the rest of the environment.
+ * machine; see fake-host.h, gate.h and points.h for the rest of the environment.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "daemon.h"
 #include "fake-host.h"
 #include "gate.h"
+#include "points.h"
 
 int main(int argc, char **argv)
 {
@@ -18,6 +19,8 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		r = gate_from_environment(host);
+	if (r >= 0)
+		r = points_from_environment(host);
 	if (r < 0) {
 		fprintf(stderr, "devleased-fake: %s\n", errno_name(-r));
 		return EXIT_FAILURE;
