@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -17,6 +18,11 @@
 #include "host/use.h"
 
 #define CONSOLES_MAX (64 * 1024)
+/*
+ * Any user can have millions of fds to look through. What takes longer than this is given up, and
+ * the device counts as used: refused in time, and no thread for ever.
+ */
+#define OPEN_FILES_LIMIT_SEC 5
 
 static const char *node_name(const struct survey *s, dev_t rdev, bool block)
 {
@@ -75,6 +81,14 @@ static int note_open(struct survey *s, int processes, const char *pid, const cha
 		command ? command : "a process", pid);
 }
 
+static time_t now_sec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec;
+}
+
 static int take_process(struct survey *s, int processes, const char *pid)
 {
 	struct dirent *entry;
@@ -88,6 +102,8 @@ static int take_process(struct survey *s, int processes, const char *pid)
 		const char *node = entry->d_name[0] == '.' ? NULL :
 			node_of_fd(s, dirfd(stream), entry->d_name);
 
+		if (now_sec() > s->deadline)
+			r = -ETIME;
 		if (node)
 			r = note_open(s, processes, pid, node);
 	}
@@ -99,6 +115,7 @@ static int take_process(struct survey *s, int processes, const char *pid)
 	return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
+/* Of the daemon itself are the loop devices that a survey asks, and claims. */
 int survey_open_files(struct survey *s)
 {
 	struct dirent *entry;
@@ -109,13 +126,16 @@ int survey_open_files(struct survey *s)
 	if (s->n_nodes == 0)
 		return 0;
 	snprintf(self, sizeof(self), "%d", (int)getpid());
+	s->deadline = now_sec() + OPEN_FILES_LIMIT_SEC;
 	stream = survey_open_directory(s->h->sysfs, "../proc", &r);
-	/* What the daemon itself has open are loop devices that a survey asks, and claims. */
 	while (stream && r >= 0 && (entry = readdir(stream)))
 		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) &&
 			!streq(entry->d_name, self))
 			r = take_process(s, dirfd(stream), entry->d_name);
 	if (stream)
 		closedir(stream);
+	if (r == -ETIME)
+		return host_use_add(s->facts, HOST_USE_UNKNOWN_USERS,
+			"more open files than can be looked through");
 	return r;
 }

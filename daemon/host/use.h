@@ -26,6 +26,7 @@ struct survey {
 	size_t n_nodes;
 	char **interfaces; /* names of those that are visible */
 	unsigned visited;  /* directories */
+	time_t deadline;   /* of the look through open files, CLOCK_MONOTONIC, seconds */
 	bool listed;       /* something whose users can be listed is below the device */
 };
 

@@ -177,6 +177,15 @@ def case_an_open_disk():
 	with open(node, "rb"):
 		refused(NVME, "open", secret=node.name)
 		refused(NVME, "open", secret="pid %d" % os.getpid())
+	# Another user's process, which got its fd from root.
+	with open(node, "rb") as f:
+		other = subprocess.Popen(["setpriv", "--reuid=%d" % NOBODY, "--clear-groups", "sleep",
+			"1000"], stdin=f)
+	try:
+		refused(NVME, "open", secret="pid %d" % other.pid)
+	finally:
+		other.kill()
+		other.wait()
 	granted(NVME)
 
 
@@ -320,6 +329,8 @@ def case_what_a_rule_permits():
 def start_gated():
 	"""The daemon with a gate, which can be stopped before an operation."""
 	pid = daemon_pid()
+	if os.path.samefile("/proc/%d/exe" % pid, GATED):
+		return
 	os.kill(pid, signal.SIGTERM)
 	wait_until(lambda: not Path("/proc/%d" % pid).exists(), "the installed daemon is gone")
 	subprocess.Popen([GATED], stdin=subprocess.DEVNULL,
@@ -370,11 +381,11 @@ def case_used_after_the_decision():
 
 
 def case_the_claim_is_held_until_the_unbind_is_done():
-	# The gated daemon is the last case's.
-	TRACE.write_text("")
+	start_gated()
 	FAULT.write_text("driver_unbind:1:STOP\n")
 	set_policy(rule(NVME))
 	node, pid = disk(NVME), daemon_pid()
+	MOUNT.mkdir(parents=True, exist_ok=True)
 	client = subprocess.Popen(["devleasectl", "exec", NVME, "--", "true"])
 	try:
 		wait_until(lambda: stopped(pid), "the daemon is stopped before the unbind")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemon under its shipped unit: activation, restarts with live leases, its store of fds."""
 import signal
+import subprocess
 
 from harness import *
 
@@ -52,6 +53,22 @@ def case_a_lease_lives_over_a_kill_of_the_daemon():
 	client.stdin.close()
 	settled()
 	equal(show("NFileDescriptorStore")["NFileDescriptorStore"], "0", "fds in the store")
+
+
+def case_the_unit_may_look_into_processes_and_claim_disks():
+	nvme = ROLES["single"]
+	set_policy(rule(nvme))
+	with open(Path("/dev") / next(PCI.glob(nvme + "/nvme/nvme*")).name, "rb") as f:
+		holder = subprocess.Popen(["setpriv", "--reuid=%d" % NOBODY, "--clear-groups", "sleep",
+			"1000"], stdin=f)
+	try:
+		refused = ctl("explain", "--json=short", nvme, uid=NOBODY, status=3)
+		codes = [f["code"] for f in json.loads(refused.stdout) if f["severity"] == "refuse"]
+		equal(codes, ["host-use.open"], "what is in the way")
+	finally:
+		holder.kill()
+		holder.wait()
+	ctl("exec", nvme, "--", "true", uid=NOBODY)
 
 
 def case_a_client_that_dies_while_the_daemon_is_dead():
