@@ -48,8 +48,10 @@ class Suite:
 	def machine_stood(self, status, output):
 		"""The machine stopped, as emulated ones do now and then, and no case had failed by then:
 		the kernel reported a stall, or its heartbeat ended long before the time limit struck."""
-		if status != 124 or re.search(r"^FAILED", output, re.M):
+		if re.search(r"^FAILED", output, re.M):
 			return False
+		if status != 124:
+			return status == 125 and "QEMU itself crashed" in output
 		beats = re.findall(r"\[ *(\d+)\.\d+\] devlease-heartbeat", output)
 		limit = int(self.env.get("TIMEOUT", VM_LIMIT))
 		return bool(re.search(r"rcu: .*(stall|starved)", output)) or (
@@ -79,8 +81,9 @@ class Suite:
 		print("%-44s %4d passed %3d failed %3d skipped %6.0f s" % (
 			self.name, passed, failed, skipped, time.monotonic() - begin), flush=True)
 		for line in output.splitlines():
-			if re.match(r"^ {7}\S", line) and not failed:
-				print("    " + line.strip(), flush=True)  # figures that a case printed
+			# What a case measured, and why one was skipped.
+			if re.match(r"^ {7}\S|^skipped: ", line) and not failed:
+				print("    " + line.strip(), flush=True)
 		if failed:
 			print("    status %s; the end of %s:" % (status, log))
 			print("\n".join("    " + l for l in output.splitlines()[-TAIL:]), flush=True)
