@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -278,6 +280,30 @@ static int keep_only(int socket_fd, int sysfs)
 #define TAKEN 't'
 #define DAEMON_GONE 'g'
 
+/*
+ * One request at a time for each device, over all daemons: what an earlier one began may still be
+ * in the kernel when the next one looks at the device. The lock is on an attribute that only root
+ * can open, so nobody else can take it, and it lasts until this worker ends.
+ */
+static void wait_for_device(const char *address)
+{
+	struct path p = attribute(address, "remove");
+	int fd = openat(SYSFS, p.text, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return; /* then there is no such device */
+	while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+		;
+}
+
+/* The daemon that asked is dead: the next one does not expect this any more. */
+static bool nobody_waits(int reply_fd)
+{
+	struct pollfd p = { .fd = reply_fd };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
 static void tell(int fd, char what)
 {
 	while (write(fd, &what, 1) < 0 && errno == EINTR)
@@ -299,6 +325,10 @@ static _Noreturn void work(int told)
 	tell(told, TAKEN);
 	/* The daemon has to see the end of the socket when the helper ends, whatever hangs here. */
 	close(SOCKET);
+	if (*request.address)
+		wait_for_device(request.address);
+	if (nobody_waits(reply_fd))
+		_exit(0);
 	reply.result = perform(&request, &reply);
 	answer(reply_fd, &reply);
 	_exit(0);

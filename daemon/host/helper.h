@@ -7,6 +7,9 @@
  * own, so that a child that hangs holds up its request and nothing else. One child always waits
  * for the next request, which therefore costs no fork.
  *
+ * Requests about one device wait for each other, also those of a daemon that was killed: its helper
+ * ends what it began, and begins nothing more.
+ *
  * Each request carries the write end of a pipe for the answer. The end of that pipe without an
  * answer means that nobody is left to give one: -EPIPE.
  */

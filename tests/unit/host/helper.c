@@ -289,13 +289,22 @@ Test(helper, children_are_reaped)
 	cr_expect_leq(n, 1, "only the one that waits for work");
 }
 
-/* The child of fork() plays the daemon. It tells its helper's pid. */
-static void play_daemon(int fd)
+static void *set_override(void *arg)
 {
+	(void)HOST(tree.host, override_set, DEVICE, DEVICE, "vfio-pci");
+	return NULL;
+}
+
+/* The child of fork() plays the daemon. It tells its helper's pid. */
+static void play_daemon(int fd, bool ask_more)
+{
+	pthread_t thread;
 	struct waiting w;
 	pid_t pid;
 
 	start_stuck_unbind(&w);
+	if (ask_more && pthread_create(&thread, NULL, set_override, NULL) == 0)
+		usleep(200000);
 	pid = helper_of(tree.host);
 	if (write(fd, &pid, sizeof(pid)) != sizeof(pid))
 		_exit(1);
@@ -310,7 +319,7 @@ Test(helper, sigkill_ends_the_daemon_while_an_unbind_hangs)
 	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
 	daemon = fork();
 	if (daemon == 0)
-		play_daemon(fds[1]);
+		play_daemon(fds[1], false);
 	cr_assert_eq(read(fds[0], &helper, sizeof(helper)), sizeof(helper));
 	kill(daemon, SIGKILL);
 	for (int i = 0; i < 100 && waitpid(daemon, &status, WNOHANG) == 0; i++)
@@ -320,4 +329,42 @@ Test(helper, sigkill_ends_the_daemon_while_an_unbind_hangs)
 		usleep(10000);
 	cr_expect(kill(helper, 0) < 0, "the helper ends with the daemon");
 	let_go();
+}
+
+static void *get_override(void *arg)
+{
+	struct waiting *w = arg;
+	char *override = NULL;
+
+	w->result = HOST(tree.host, override_get, DEVICE, DEVICE, &override);
+	cr_expect_null(override, "what the dead daemon asked for last was done: %s", override);
+	free(override);
+	close(w->end[1]);
+	return NULL;
+}
+
+Test(helper, the_next_daemon_waits_for_what_the_last_one_began)
+{
+	char *other = NULL;
+	pid_t daemon, helper;
+	struct waiting w;
+	int fds[2];
+
+	tree_attribute(&tree, DEVICE, "remove", "");
+	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+	daemon = fork();
+	if (daemon == 0)
+		play_daemon(fds[1], true);
+	cr_assert_eq(read(fds[0], &helper, sizeof(helper)), sizeof(helper));
+	kill(daemon, SIGKILL);
+	waitpid(daemon, NULL, 0);
+
+	tree_start(&tree);
+	cr_assert_eq(pipe2(w.end, O_CLOEXEC), 0);
+	cr_assert_eq(pthread_create(&w.thread, NULL, get_override, &w), 0);
+	cr_expect_not(has_returned(&w, 300), "the unbind is still under way");
+	cr_expect_eq(HOST(tree.host, override_get, OTHER, OTHER, &other), 0, "nobody else waits");
+	let_go();
+	join(&w);
+	cr_expect_eq(w.result, 0);
 }
