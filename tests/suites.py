@@ -176,6 +176,7 @@ def main(mode):
 				vm("holders", kernel, "holders"),
 				vm("faults", kernel, "faults"),
 				vm("cycles", kernel, "cycles", **long),
+				vm("kills", kernel, "kills", boot="systemd", **({"TIMEOUT": "480"} | long)),
 			]
 		suites.append(vm("polkit", "cdev", "polkit"))
 		suites.append(vm("shipped unit", "cdev", "unit", boot="systemd"))

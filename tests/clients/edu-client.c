@@ -23,7 +23,7 @@ static const char usage[] =
 	"  --device=ADDRESS    Use this one of several inherited devices\n"
 	"  --close-hold        Give up the hold before the command\n"
 	"  --wait              Wait for the end of stdin before the command\n"
-	"  --repeat=N          dma, bind-attach: copy N times\n"
+	"  --repeat=N          dma, bind-attach: copy N times, or until stdin ends\n"
 	"  --stay              Wait for the end of stdin after the command\n\n"
 	"  dma PATTERN OUT     Send file PATTERN through the device, write what arrives to OUT\n"
 	"  bind-attach PATTERN OUT\n"
@@ -60,6 +60,13 @@ static void wait_for_stdin(int timeout_ms)
 		if (n <= 0 || read(STDIN_FILENO, discarded, sizeof(discarded)) <= 0)
 			return;
 	}
+}
+
+static bool stdin_has_ended(void)
+{
+	struct pollfd p = {.fd = STDIN_FILENO};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
 
 static ssize_t read_pattern(const char *path, unsigned char *buffer)
@@ -102,6 +109,8 @@ static int run_dma(struct run *run)
 	if (size < 0)
 		return size;
 	for (unsigned long i = 0; i < run->repeat && r == 0; i++) {
+		if (i > 0 && stdin_has_ended())
+			break;
 		memset(c->buffer + PATTERN_MAX, 0, PATTERN_MAX);
 		r = edu_copy(c, size);
 	}

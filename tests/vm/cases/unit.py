@@ -97,6 +97,79 @@ def case_a_stop_of_the_unit_ends_no_lease():
 		stop(client)
 
 
+def case_a_restart_of_the_unit_changes_no_lease():
+	set_policy(rule(EDU))
+	client = start("devleasectl", "exec", EDU, "--", EDU_CLIENT, "hold")
+	try:
+		lease = wait_until(leases, "the client has its lease")
+		stored = show("NFileDescriptorStore")
+		run("systemctl", "restart", "devleased")
+		equal(leases(), lease, "the leases after the restart")
+		equal(show("NFileDescriptorStore"), stored, "fds in the store")
+	finally:
+		stop(client)
+
+
+def case_a_client_that_ends_while_the_unit_is_stopped():
+	set_policy(rule(EDU))
+	client = start("devleasectl", "exec", EDU, "--", EDU_CLIENT, "hold")
+	wait_until(leases, "the client has its lease")
+	run("systemctl", "stop", "devleased")
+	equal(driver(EDU), "vfio-pci", "the driver while nobody looks after it")
+	stop(client)
+	run("systemctl", "start", "devleased")
+	wait_until(lambda: not leases(), "the lease ends")
+
+
+def case_a_detached_lease_lasts_as_long_as_somebody_has_the_device():
+	"""Without its fds the daemon neither gives it to anybody nor takes it from who has it."""
+	set_policy(rule(EDU, User="nobody daemon"))
+	lease = Lease(EDU)
+	run("systemctl", "stop", "devleased")
+	run("systemctl", "start", "devleased")
+	equal([l["State"] for l in leases()], ["detached"], "the state")
+	lease.close(EDU)
+	wait_until(lambda: [l["State"] for l in leases()] == ["releasing"], "the hold is gone")
+	ctl("exec", EDU, "--", "true", uid=OTHER, status=4)
+	equal(driver(EDU), "vfio-pci", "the driver of a device that somebody has")
+	lease.close()
+	settled()
+	ctl("exec", EDU, "--", "true", uid=OTHER)
+
+
+def case_a_crash_loop_loses_nothing():
+	"""More deaths in a row than systemd lets a unit have if it is not told otherwise."""
+	set_policy(rule(EDU))
+	directory, client = dma_client(1000000)
+	lease = wait_until(leases, "the client has its lease")
+	# A slow machine may not manage five starts in ten seconds, the default limit.
+	equal(show("StartLimitIntervalUSec")["StartLimitIntervalUSec"], "0", "the limit of starts")
+	for _ in range(8):
+		before = pid()
+		if before:
+			os.kill(before, signal.SIGKILL)
+		wait_until(lambda: pid() not in (0, before), "systemd starts it again", 30)
+	equal(leases(), lease, "the lease after the crash loop")
+	equal(show("ActiveState")["ActiveState"], "active", "the unit")
+	client.stdin.close()
+	equal(client.wait(), 0, "the client's exit status")
+	equal((directory / "out").read_bytes(), (directory / "pattern").read_bytes(), "its DMA")
+
+
+def case_the_service_manager_starts_itself_again():
+	set_policy(rule(EDU))
+	client = start("devleasectl", "exec", EDU, "--", EDU_CLIENT, "hold")
+	try:
+		lease = wait_until(leases, "the client has its lease")
+		run("systemctl", "daemon-reexec")
+		run("systemctl", "daemon-reload")
+		equal(leases(), lease, "the leases after the new manager")
+		kill_and_wait()
+		equal(leases(), lease, "the leases after the daemon's death under the new manager")
+	finally:
+		stop(client)
+
+
 def case_reload_keeps_a_good_policy():
 	set_policy(rule(EDU))
 	(POLICY / "60-broken.conf").write_text("[Rule x]\nAcces=allow\n")
