@@ -36,6 +36,7 @@ static const struct {
 	TEXT("event", event, "GLOB", "audit: records of an event"),
 	TEXT("file", file, "FILE", "audit: this file, not the machine's journal"),
 	TEXT("head", head, "SEQ:HASH", "audit verify: a head that was kept elsewhere"),
+	TEXT("base", base, "SEQ:HASH", "audit verify: the end of files taken away"),
 	TEXT("root", root, "DIR", "policy: the files below this directory"),
 };
 

@@ -35,7 +35,7 @@ struct options {
 	const char *bind_unit;
 	const char *state, *driver;                                     /* list */
 	const char *since, *until, *device, *user, *lease, *event, *file; /* audit */
-	const char *head;                                               /* audit verify */
+	const char *head, *base;                                        /* audit verify */
 	const char *root;                                               /* policy */
 	const char *kind;                                               /* reset */
 };

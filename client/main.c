@@ -32,7 +32,7 @@ static const struct verb verbs[] = {
 		"Check policy files for errors"},
 	{"policy show", 0, 0, "root", verb_policy_show, "", "Show the policy that the files make"},
 	{"reload", 0, 0, "", verb_reload, "", "Have the daemon read its policy again"},
-	{"audit verify", 0, 1, "head file", verb_audit_verify, "[FILE]",
+	{"audit verify", 0, MANY, "head base file", verb_audit_verify, "[FILE...]",
 		"Check the hash chain of the journal"},
 	{"audit", 0, 0, "since until device user lease event file", verb_audit, "",
 		"Show records of the assignment journal"},

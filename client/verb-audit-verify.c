@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* audit verify [FILE]: whether the journal's hash chain is whole, and ends where it should. */
+/* audit verify [FILE...]: whether the journal's hash chain is whole, and ends where it should. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "audit.h"
-#include "base/io.h"
 #include "base/text.h"
 #include "state/journal-read.h"
 #include "status.h"
 #include "ctl.h"
 
-struct head {
-	uint64_t seq;
-	char hash[JOURNAL_HASH_HEX + 1];
-};
-
 /* SEQ:HASH; upper case is accepted. */
-static int parse_head(const char *text, struct head *ret)
+static int parse_head(const char *text, struct chain *ret)
 {
 	const char *colon = strchr(text, ':');
 	_cleanup_free_ char *number = colon ? strndup(text, colon - text) : NULL;
-	struct head h = {0};
+	struct chain h = {0};
 
 	if (!number || parse_u64(number, &h.seq) < 0 || h.seq == 0)
 		return -EINVAL;
@@ -38,32 +33,58 @@ static int parse_head(const char *text, struct head *ret)
 	return 0;
 }
 
-static int report(const struct journal_verdict *v)
+/* An option of that form; NULL in *ret when it was not given. */
+static int take_place(const char *option, const char *text, struct chain *buffer,
+	const struct chain **ret)
+{
+	*ret = text ? buffer : NULL;
+	if (text && parse_head(text, buffer) < 0)
+		return fail(STATUS_USAGE, "--%s wants SEQ:HASH, a number and 64 hex digits",
+			option);
+	return STATUS_OK;
+}
+
+static int report(const struct journal_set *set, const struct journal_verdict *v)
 {
 	if (v->bad_line > 0)
-		return fail(STATUS_FAILED, "line %" PRIu64 ": %s\nthe lines before it are good, up "
-			"to %" PRIu64 ":%s", v->bad_line, v->reason, v->last_seq, v->head);
-	if (v->reason)
-		return fail(STATUS_FAILED, "%s", v->reason);
-	printf("OK: %" PRIu64 " record%s, head %" PRIu64 ":%s\n", v->lines,
-		v->lines == 1 ? "" : "s", v->last_seq, v->head);
+		return fail(STATUS_FAILED, "%s:%" PRIu64 ": %s\nthe lines before it are good, up "
+			"to %" PRIu64 ":%s", set->files[v->bad_file].shown, v->bad_line, v->reason,
+			v->head.seq, v->head.hash);
+	printf("OK: %" PRIu64 " record%s", v->lines, v->lines == 1 ? "" : "s");
+	if (set->n > 1)
+		printf(" in %zu files", set->n);
+	printf(", head %" PRIu64 ":%s\n", v->head.seq, v->head.hash);
 	return STATUS_OK;
+}
+
+/* One file stands for the journal that it is the newest of; several are taken as they are given. */
+static int open_files(const struct ctl *c, struct journal_set *set)
+{
+	if (!c->args[0] || !c->args[1])
+		return audit_open(c->args[0] ? c->args[0] : c->options.file, set);
+	for (char **path = c->args; *path; path++)
+		if (journal_set_add(set, AT_FDCWD, *path, -1) < 0)
+			return fail_oom();
+	return 0;
 }
 
 int verb_audit_verify(struct ctl *c)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_journal_set_ struct journal_set set = {0};
+	struct chain base_given, head_given;
+	const struct chain *base, *head;
 	struct journal_verdict v = {0};
-	struct head head = {0};
-	int r;
+	int r = take_place("head", c->options.head, &head_given, &head);
 
-	if (c->options.head && parse_head(c->options.head, &head) < 0)
-		return fail(STATUS_USAGE, "--head wants SEQ:HASH, a number and 64 hex digits");
-	fd = audit_open(c->args[0] ? c->args[0] : c->options.file);
-	if (fd < 0)
+	if (r == STATUS_OK)
+		r = take_place("base", c->options.base, &base_given, &base);
+	if (r != STATUS_OK)
+		return r;
+	if (open_files(c, &set) != 0)
 		return STATUS_FAILED;
-	r = journal_verify(fd, head.seq, head.hash, &v);
-	r = r < 0 ? fail(STATUS_FAILED, "cannot read the journal: %s", strerror(-r)) : report(&v);
+	r = journal_verify(&set, base, head, &v);
+	r = r < 0 ? fail(STATUS_FAILED, "cannot read the journal: %s", strerror(-r)) :
+		    report(&set, &v);
 	journal_verdict_done(&v);
 	return r;
 }

@@ -30,18 +30,17 @@ static const struct table_column columns[] = {
 	[RESULT] = {"RESULT", TABLE_TRUNCATE},
 };
 
-int audit_open(const char *path)
+int audit_open(const char *path, struct journal_set *ret)
 {
-	int fd;
+	int r;
 
 	if (!path)
 		path = AUDIT_FILE;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd >= 0)
-		return fd;
-	fail(STATUS_FAILED, "cannot read %s: %s%s", path, strerror(errno),
-		errno == EACCES ? " (the journal is for root)" : "");
-	return -errno;
+	r = journal_set_open(ret, AT_FDCWD, path);
+	if (r < 0)
+		fail(STATUS_FAILED, "cannot read %s: %s%s", path, strerror(-r),
+			r == -EACCES ? " (the journal is for root and the group devlease)" : "");
+	return r;
 }
 
 static int parse_time(const char *text, uint64_t *ret)
@@ -169,7 +168,7 @@ static int print_table(const struct ctl *c, const json_t *records)
 int verb_audit(struct ctl *c)
 {
 	_cleanup_json_ json_t *records = json_array();
-	_cleanup_close_ int fd = -1;
+	_cleanup_journal_set_ struct journal_set set = {0};
 	struct audit_filter filter;
 	struct selection s = {&filter, records};
 	uint64_t skipped = 0;
@@ -177,10 +176,9 @@ int verb_audit(struct ctl *c)
 
 	if (r != STATUS_OK)
 		return r;
-	fd = audit_open(c->options.file);
-	if (fd < 0)
+	if (audit_open(c->options.file, &set) < 0)
 		return STATUS_FAILED;
-	r = records ? journal_read(fd, select_record, &s, &skipped) : -ENOMEM;
+	r = records ? journal_read(&set, select_record, &s, &skipped) : -ENOMEM;
 	if (r < 0)
 		return fail(STATUS_FAILED, "cannot read the journal: %s", strerror(-r));
 	if (skipped > 0)

@@ -26,11 +26,13 @@ static void usage(void)
 	       "  --run=DIR      state of this boot (default /run/devlease)\n"
 	       "  --lib=DIR      state over reboots (default /var/lib/devlease)\n"
 	       "  --log=DIR      assignment journal (default /var/log/devlease)\n"
+	       "  --journal-size=BYTES\n"
+	       "                 when the journal goes on in a new file (default 64 MiB)\n"
 	       "  -h --help      this text\n"
 	       "     --version   the version\n");
 }
 
-enum { OPTION_ROOT = 256, OPTION_RUN, OPTION_LIB, OPTION_LOG, OPTION_VERSION };
+enum { OPTION_ROOT = 256, OPTION_RUN, OPTION_LIB, OPTION_LOG, OPTION_JOURNAL_SIZE, OPTION_VERSION };
 
 /* Returns 1 to go on, 0 when all is said, -EINVAL. */
 static int parse_options(int argc, char **argv, struct manager_paths *paths)
@@ -40,6 +42,7 @@ static int parse_options(int argc, char **argv, struct manager_paths *paths)
 		{"run", required_argument, NULL, OPTION_RUN},
 		{"lib", required_argument, NULL, OPTION_LIB},
 		{"log", required_argument, NULL, OPTION_LOG},
+		{"journal-size", required_argument, NULL, OPTION_JOURNAL_SIZE},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{0},
@@ -59,6 +62,10 @@ static int parse_options(int argc, char **argv, struct manager_paths *paths)
 			break;
 		case OPTION_LOG:
 			paths->log = optarg;
+			break;
+		case OPTION_JOURNAL_SIZE:
+			if (parse_u64(optarg, &paths->journal_size) < 0 || paths->journal_size == 0)
+				return -EINVAL;
 			break;
 		case 'h':
 			usage();

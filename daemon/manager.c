@@ -323,14 +323,19 @@ static int first_policy(struct manager *m)
 
 /* --- start and end --- */
 
-static int open_journal(struct manager *m, const char *path)
+static int open_journal(struct manager *m, const char *path, uint64_t size)
 {
+	int r;
+
 	if (mkdir(path, 0750) < 0 && errno != EEXIST)
 		return -errno;
 	m->log_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->log_fd < 0)
 		return -errno;
-	return journal_open(m->event, m->log_fd, &m->journal);
+	r = journal_open(m->event, m->log_fd, &m->journal);
+	if (r >= 0 && size > 0)
+		journal_set_rotation(m->journal, size);
+	return r;
 }
 
 static int complain(const char *what, int error)
@@ -361,7 +366,7 @@ int manager_new(sd_event *event, struct host *host, const struct manager_paths *
 	r = store_open(paths->run, paths->lib, &m->store);
 	if (r < 0)
 		return complain(paths->run, r);
-	r = open_journal(m, paths->log);
+	r = open_journal(m, paths->log, paths->journal_size);
 	if (r < 0)
 		return complain(paths->log, r);
 	r = refusals_new(m, &m->refusals);

@@ -133,6 +133,7 @@ struct manager {
 /* --- manager.c --- */
 struct manager_paths {
 	const char *root, *run, *lib, *log; /* "/", "/run/devlease", ... */
+	uint64_t journal_size;              /* bytes of a file of the journal; 0: the default */
 };
 /* Consumes host, on failure too. */
 int manager_new(sd_event *event, struct host *host, const struct manager_paths *paths,

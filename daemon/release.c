@@ -382,6 +382,7 @@ static void on_reset(void *arg, int result)
 	json_t *record = record_of_lease("device.reset", l);
 
 	l->busy = l->stuck = false;
+	json_object_set_new(record, "live", json_true());
 	json_object_set_new(record, "kind", json_string(l->reset_hot ? "hot" : "function"));
 	json_object_set_new(record, "result",
 		json_string(result < 0 ? errno_name(-result) : "ok"));

@@ -5,13 +5,12 @@
  * never heard of, is given back; an fd that belongs to no lease is closed.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
 
-#include "base/io.h"
 #include "base/text.h"
 #include "manager.h"
+#include "state/journal-set.h"
 
 #define TOLD_WITHIN ((off_t)256 * 1024)
 
@@ -191,14 +190,14 @@ static int note_end(void *userdata, json_t *record)
  * once is enough. The record is near the journal's end then. */
 static void find_told(struct manager *m)
 {
-	_cleanup_close_ int fd = openat(m->log_fd, JOURNAL_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_journal_set_ struct journal_set set = {0};
 	bool any = false;
 
 	for (const struct lease *l = m->leases; l; l = l->next)
 		any |= !lease_state_is_granted(l->state);
-	if (!any || fd < 0)
+	if (!any || journal_set_open(&set, m->log_fd, JOURNAL_NAME) < 0)
 		return;
-	(void)journal_read_last(fd, TOLD_WITHIN, note_end, m);
+	(void)journal_read_last(&set, TOLD_WITHIN, note_end, m);
 }
 
 int lease_restore_all(struct manager *m)

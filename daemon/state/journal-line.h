@@ -44,3 +44,14 @@ struct line_reader {
  */
 int line_reader_next(struct line_reader *r, const char **ret_line, size_t *ret_size);
 void line_reader_done(struct line_reader *r);
+
+/* All lines of a set, one after the other. A file that was read to its end is closed. */
+struct line_source {
+	struct journal_set *set; /* borrowed, not empty */
+	size_t file;             /* where the last line came from */
+	uint64_t line;           /* its number there, from 1 */
+	struct line_reader reader;
+};
+/* As line_reader_next; 0 at the end of the last file, from where a later call goes on. */
+int line_source_next(struct line_source *s, const char **ret_line, size_t *ret_size);
+void line_source_done(struct line_source *s);

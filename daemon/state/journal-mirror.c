@@ -125,6 +125,13 @@ struct mirror_message *mirror_message_free(struct mirror_message *message)
 	return NULL;
 }
 
+static bool send_text(struct journal *j, const struct text *t)
+{
+	return j->mirror_fd < 0 ||
+	       (!t->failed && sendto(j->mirror_fd, t->data, t->size, MSG_DONTWAIT | MSG_NOSIGNAL,
+				      (struct sockaddr *)&j->mirror, sizeof(j->mirror)) >= 0);
+}
+
 /* Each message carries the head of the chain at its record, for `audit verify --head`. */
 static bool send_one(struct journal *j, const struct mirror_message *message)
 {
@@ -133,8 +140,20 @@ static bool send_one(struct journal *j, const struct mirror_message *message)
 	text_append(&t, message->fields);
 	text_appendf(&t, "DEVLEASE_SEQ=%" PRIu64 "\nDEVLEASE_HASH=%s\n", message->place.seq,
 		message->place.hash);
-	return !t.failed && sendto(j->mirror_fd, t.data, t.size, MSG_DONTWAIT | MSG_NOSIGNAL,
-				    (struct sockaddr *)&j->mirror, sizeof(j->mirror)) >= 0;
+	return send_text(j, &t);
+}
+
+bool mirror_send_head(struct journal *j)
+{
+	_cleanup_text_ struct text t = {0};
+
+	text_appendf(&t,
+		"MESSAGE=Head of the assignment journal: %" PRIu64 ":%s\nPRIORITY=%d\n"
+		"SYSLOG_IDENTIFIER=devleased\nMESSAGE_ID=%s\nDEVLEASE_SEQ=%" PRIu64
+		"\nDEVLEASE_HASH=%s\n",
+		j->chain.seq, j->chain.hash, LOG_INFO, MESSAGE_ID_JOURNAL_HEAD, j->chain.seq,
+		j->chain.hash);
+	return send_text(j, &t);
 }
 
 uint64_t mirror_send(struct journal *j, struct mirror_message *list)
@@ -144,7 +163,7 @@ uint64_t mirror_send(struct journal *j, struct mirror_message *list)
 	while (list) {
 		struct mirror_message *next = list->next;
 
-		if (j->mirror_fd >= 0 && !send_one(j, list))
+		if (!send_one(j, list))
 			lost++;
 		mirror_message_free(list);
 		list = next;

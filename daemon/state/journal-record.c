@@ -12,10 +12,10 @@
 #include "state/journal-internal.h"
 #include "state/journal-line.h"
 
-/* Records without which nothing has begun yet: on a full disk these are refused first. */
-static const char *const beginnings[] = {
-	"lease.requested", "lease.granted", "lease.refused",
-	"policy.loaded", "requests.dropped", "daemon.started",
+/* Only these may use the space that is kept back, so that every lease can be seen to end. */
+static const char *const ends[] = {
+	"lease.released", "lease.aborted", "lease.failed", "lease.lost", "lease.revoked",
+	"device.reset", "device.quarantined", "device.stuck", "journal.recovered",
 };
 static const char *const reserved[] = {"seq", "prev", "boot", "realtime", "monotonic"};
 
@@ -94,6 +94,15 @@ static int format_body(json_t *object, const char *event, char **ret)
 	return 0;
 }
 
+/* A reset that a client asks for while its lease lives could be repeated without bound. */
+static bool is_end(const char *event, json_t *object)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (streq(event, ends[i]))
+			return !json_is_true(json_object_get(object, "live"));
+	return false;
+}
+
 int record_new(json_t *object, struct record **ret)
 {
 	_cleanup_(record_free_cleanup) struct record *record = NULL;
@@ -118,8 +127,7 @@ int record_new(json_t *object, struct record **ret)
 	record->size = strlen(body);
 	if (record->size + JOURNAL_PREFIX_MAX > JOURNAL_LINE_MAX)
 		return -E2BIG;
-	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++)
-		record->begins |= streq(event, beginnings[i]);
+	record->ends = is_end(event, object);
 	record->realtime = now_usec(CLOCK_REALTIME);
 	record->monotonic = now_usec(CLOCK_MONOTONIC);
 	r = mirror_message_new(object, &record->mirror);

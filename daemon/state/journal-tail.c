@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finds where the chain goes on when the journal is opened. A crash can leave at the end: a line
+ * Finds where the chain goes on when the journal is opened: after the last line of the file, or,
+ * when it is empty, of the one that was rotated before it. A crash can leave at the end: a line
  * without its newline, or, since blocks reach the disk in any order, lines with a hole of zeros.
  * None of it was ever reported as written. It is moved aside whole, never thrown away. Any other
  * damage is left for the verifier to find.
@@ -76,6 +77,24 @@ static size_t find_good_end(const char *data, size_t size, struct chain *ret)
 	return end;
 }
 
+/* The place in the chain at the end of a rotated file. */
+static int continue_after(int dir_fd, const char *name, struct chain *ret)
+{
+	_cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_free_ char *data = NULL;
+	struct stat st;
+	size_t size;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	size = (uint64_t)st.st_size < WINDOW ? (size_t)st.st_size : WINDOW;
+	r = read_window(fd, st.st_size - size, size, &data);
+	if (r < 0)
+		return r;
+	return find_good_end(data, size, ret) > 0 ? 0 : -EBADMSG;
+}
+
 static int write_torn(int dir_fd, uint64_t seq, const char *data, size_t size, char **ret_name)
 {
 	for (int i = 0; i < TORN_NAMES; i++) {
@@ -106,11 +125,11 @@ static json_t *recovered_record(uint64_t seq, const char *name, const char *data
 }
 
 /* On a full disk the text goes into the record itself, shortened: opening must not fail for it. */
-static int move_aside(struct journal *j, int dir_fd, const char *data, size_t size, json_t **ret)
+static int move_aside(struct journal *j, const char *data, size_t size, json_t **ret)
 {
 	_cleanup_free_ char *name = NULL;
 	_cleanup_json_ json_t *record = NULL;
-	int r = write_torn(dir_fd, j->chain.seq + 1, data, size, &name);
+	int r = write_torn(j->dir_fd, j->chain.seq + 1, data, size, &name);
 
 	if (r < 0 && r != -ENOSPC && r != -EDQUOT)
 		return r;
@@ -123,7 +142,7 @@ static int move_aside(struct journal *j, int dir_fd, const char *data, size_t si
 	return 0;
 }
 
-int journal_check_tail(struct journal *j, int dir_fd, json_t **ret_recovered)
+int journal_check_tail(struct journal *j, const char *previous, json_t **ret_recovered)
 {
 	_cleanup_free_ char *data = NULL;
 	struct stat st;
@@ -142,10 +161,15 @@ int journal_check_tail(struct journal *j, int dir_fd, json_t **ret_recovered)
 	end = find_good_end(data, size, &j->chain);
 	if (end == 0 && start > 0)
 		return -EBADMSG;
+	if (end == 0 && *previous) {
+		r = continue_after(j->dir_fd, previous, &j->chain);
+		if (r < 0)
+			return r;
+	}
 	j->size = start + end;
 	if (end == size) {
 		*ret_recovered = NULL;
 		return 0;
 	}
-	return move_aside(j, dir_fd, data + end, size - end, ret_recovered);
+	return move_aside(j, data + end, size - end, ret_recovered);
 }

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -16,7 +17,6 @@
 #include "state/journal-internal.h"
 #include "state/journal-line.h"
 
-#define SPACE_KEPT (1024 * 1024)
 #define SPACE_STEP (256 * 1024)
 
 /* What the lock protects is copied out, so that nothing is held while writing. */
@@ -25,28 +25,55 @@ struct group {
 	size_t records, bytes;
 	int (*gate)(void *userdata);
 	void *gate_userdata;
+	struct journal_limits limits;
+	bool rotated, rotation_failed;
 };
 
-/* False when there will be nothing more. */
+static uint64_t now_usec(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Until there is something to write, or the head is to be told. The lock is held. */
+static void wait_for_work(struct journal *j)
+{
+	while (!j->queue.first && !j->stopping) {
+		uint64_t due = j->told_usec + j->limits.head_usec;
+		struct timespec t = {due / 1000000, due % 1000000 * 1000};
+
+		if (j->told.seq == j->chain.seq)
+			pthread_cond_wait(&j->wake, &j->lock);
+		else if (pthread_cond_timedwait(&j->wake, &j->lock, &t) == ETIMEDOUT)
+			return;
+	}
+}
+
+/* False when there will be nothing more. The group is empty when it is only time for the head. */
 static bool take_group(struct journal *j, struct group *ret)
 {
+	bool last;
+
 	*ret = (struct group){0};
 	pthread_mutex_lock(&j->lock);
-	while (!j->queue.first && !j->stopping)
-		pthread_cond_wait(&j->wake, &j->lock);
+	wait_for_work(j);
 	ret->first = record_list_take(&j->queue);
 	ret->records = j->waiting_records;
 	ret->bytes = j->waiting_bytes;
 	ret->gate = j->gate;
 	ret->gate_userdata = j->gate_userdata;
+	ret->limits = j->limits;
+	last = j->stopping;
 	pthread_mutex_unlock(&j->lock);
-	return ret->first;
+	return ret->first || !last;
 }
 
 /* Allocates blocks ahead. -ENOSPC when the group would use up the space that is kept back. */
 static int make_room(struct journal *j, size_t bytes)
 {
-	off_t want = j->size + bytes + SPACE_KEPT;
+	off_t want = j->size + bytes + JOURNAL_SPACE_KEPT;
 
 	if (want <= j->allocated)
 		return 0;
@@ -59,10 +86,10 @@ static int make_room(struct journal *j, size_t bytes)
 	return -errno;
 }
 
-static void refuse_beginnings(struct group *g, int error)
+static void refuse_all_but_ends(struct group *g, int error)
 {
 	for (struct record *record = g->first; record; record = record->next)
-		if (record->begins)
+		if (!record->ends)
 			record->error = error;
 }
 
@@ -139,9 +166,16 @@ static int write_group(struct journal *j, struct group *g)
 		if (r < 0)
 			return r;
 	}
+	if (j->size > 0 && j->size + g->bytes > g->limits.rotate_bytes) {
+		g->rotated = journal_rotate(j) >= 0;
+		g->rotation_failed = !g->rotated;
+	}
+	r = journal_sync_dir(j);
+	if (r < 0)
+		return r;
 	r = make_room(j, g->bytes);
 	if (r < 0)
-		refuse_beginnings(g, r);
+		refuse_all_but_ends(g, r);
 	r = write_rest(j, g, &chain);
 	if (r < 0)
 		return r;
@@ -175,6 +209,8 @@ static void report_group(struct journal *j, struct group *g, size_t written)
 	j->stats.groups++;
 	j->stats.failed_groups += written < g->records;
 	j->stats.records += written;
+	j->stats.rotations += g->rotated;
+	j->stats.failed_rotations += g->rotation_failed;
 	j->waiting_records -= g->records;
 	j->waiting_bytes -= g->bytes;
 	while (g->first) {
@@ -188,22 +224,47 @@ static void report_group(struct journal *j, struct group *g, size_t written)
 	eventfd_write(j->done_fd, 1);
 }
 
+/* The heads in the system journal are what a rewritten file cannot agree with. */
+static uint64_t tell_head(struct journal *j, const struct group *g, bool last)
+{
+	bool due = last || g->rotated ||
+		   j->chain.seq - j->told.seq >= g->limits.head_records ||
+		   now_usec() - j->told_usec >= g->limits.head_usec;
+	uint64_t lost;
+
+	if (!due || j->chain.seq == j->told.seq)
+		return 0;
+	lost = mirror_send_head(j) ? 0 : 1;
+	/* Counted and not tried again before the next is due: a reader that hangs may do so long. */
+	j->told = j->chain;
+	j->told_usec = now_usec();
+	return lost;
+}
+
+static void add_lost(struct journal *j, uint64_t lost)
+{
+	pthread_mutex_lock(&j->lock);
+	j->stats.not_mirrored += lost;
+	pthread_mutex_unlock(&j->lock);
+}
+
 void *journal_writer(void *userdata)
 {
 	struct journal *j = userdata;
 	struct group g;
 
+	j->told = j->chain;
+	j->told_usec = now_usec();
 	while (take_group(j, &g)) {
-		struct mirror_message *mirror;
+		struct mirror_message *mirror = NULL;
 		size_t written;
-		uint64_t lost;
 
-		mirror = settle_group(&g, write_group(j, &g), &written);
-		report_group(j, &g, written);
-		lost = mirror_send(j, mirror);
-		pthread_mutex_lock(&j->lock);
-		j->stats.not_mirrored += lost;
-		pthread_mutex_unlock(&j->lock);
+		if (g.first) {
+			mirror = settle_group(&g, write_group(j, &g), &written);
+			report_group(j, &g, written);
+		}
+		add_lost(j, mirror_send(j, mirror) + tell_head(j, &g, false));
 	}
+	add_lost(j, tell_head(j, &g, true));
 	return NULL;
 }

@@ -16,6 +16,9 @@
 #include "state/journal-internal.h"
 #include "state/journal-line.h"
 
+#define HEAD_RECORDS 256
+#define HEAD_USEC ((uint64_t)3600 * 1000 * 1000)
+
 static int create_file(int dir_fd)
 {
 	_cleanup_close_ int fd = openat(dir_fd, JOURNAL_FILE,
@@ -97,12 +100,17 @@ static int start_writer(struct journal *j)
 static struct journal *journal_new(void)
 {
 	struct journal *j = calloc(1, sizeof(*j));
+	pthread_condattr_t attr;
 
 	if (!j)
 		return NULL;
-	j->fd = j->done_fd = j->mirror_fd = -1;
+	j->fd = j->dir_fd = j->done_fd = j->mirror_fd = -1;
+	j->limits = (struct journal_limits){JOURNAL_ROTATE_BYTES, HEAD_RECORDS, HEAD_USEC};
 	pthread_mutex_init(&j->lock, NULL);
-	pthread_cond_init(&j->wake, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&j->wake, &attr);
+	pthread_condattr_destroy(&attr);
 	return j;
 }
 
@@ -129,6 +137,26 @@ static int read_boot_id(struct journal *j)
 	return 0;
 }
 
+/* The file, and where the chain goes on. */
+static int open_chain(struct journal *j, int dir_fd, json_t **ret_recovered)
+{
+	char previous[JOURNAL_NAME_MAX];
+	int r;
+
+	j->dir_fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->dir_fd < 0)
+		return -errno;
+	r = j->fd = open_file(j->dir_fd);
+	if (r >= 0)
+		r = journal_settle_rotation(j, previous);
+	if (r >= 0)
+		r = journal_check_tail(j, previous, ret_recovered);
+	if (r < 0)
+		return r;
+	j->head = j->chain;
+	return 0;
+}
+
 int journal_open_full(sd_event *event, int dir_fd, const char *mirror, struct journal **ret)
 {
 	_cleanup_(journal_free_cleanup) struct journal *j = journal_new();
@@ -146,19 +174,15 @@ int journal_open_full(sd_event *event, int dir_fd, const char *mirror, struct jo
 	r = open_mirror(j, mirror);
 	if (r < 0)
 		return r;
-	r = j->fd = open_file(dir_fd);
-	if (r < 0)
-		return r;
 	j->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (j->done_fd < 0)
 		return -errno;
 	r = sd_event_add_io(event, &j->source, j->done_fd, EPOLLIN, on_finished, j);
 	if (r < 0)
 		return r;
-	r = journal_check_tail(j, dir_fd, &recovered);
+	r = open_chain(j, dir_fd, &recovered);
 	if (r < 0)
 		return r;
-	j->head = j->chain;
 	if (recovered) {
 		r = journal_append(j, recovered, NULL, NULL);
 		if (r < 0)
@@ -230,6 +254,7 @@ void journal_free(struct journal *j)
 	free_records(&j->queue);
 	free_records(&j->finished);
 	close_fd(j->fd);
+	close_fd(j->dir_fd);
 	close_fd(j->done_fd);
 	close_fd(j->mirror_fd);
 	pthread_cond_destroy(&j->wake);
@@ -257,5 +282,18 @@ void journal_set_gate(struct journal *j, int (*gate)(void *userdata), void *user
 	pthread_mutex_lock(&j->lock);
 	j->gate = gate;
 	j->gate_userdata = userdata;
+	pthread_mutex_unlock(&j->lock);
+}
+
+void journal_set_rotation(struct journal *j, uint64_t bytes)
+{
+	journal_set_limits(j, &(struct journal_limits){bytes, HEAD_RECORDS, HEAD_USEC});
+}
+
+void journal_set_limits(struct journal *j, const struct journal_limits *limits)
+{
+	pthread_mutex_lock(&j->lock);
+	j->limits = *limits;
+	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
 }

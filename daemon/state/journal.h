@@ -14,6 +14,8 @@
 #include "base/macro.h"
 #include "state/journal-read.h"
 
+/* A file is rotated to journal.jsonl.N, N counting up from 1, when it would grow beyond. */
+#define JOURNAL_ROTATE_BYTES ((uint64_t)64 * 1024 * 1024)
 /* What may wait for the writer at once; beyond it journal_append returns -ENOBUFS. */
 #define JOURNAL_QUEUE_RECORDS 4096
 #define JOURNAL_QUEUE_BYTES ((size_t)16 * 1024 * 1024)
@@ -39,9 +41,10 @@ int journal_open(sd_event *event, int dir_fd, struct journal **ret);
  *
  * Returns 0; -EINVAL when there is no event of the form [a-z0-9.-]+, or a key that the journal
  * adds; -E2BIG when the line would be longer than JOURNAL_LINE_MAX; -ENOBUFS when the queue is
- * full. On a full disk, records that begin something (lease.requested, lease.granted,
- * lease.refused, policy.loaded, requests.dropped, daemon.started) fail with -ENOSPC while about
- * 1 MiB is kept back for all others, so that what began can be seen to end.
+ * full. On a full disk only records of an end are
+ * written, into about 1 MiB that is kept back for them: lease.released, .aborted, .failed, .lost,
+ * .revoked, device.quarantined, .stuck, .reset (of an end: one with "live": true is not), and
+ * journal.recovered. All others fail with -ENOSPC.
  */
 int journal_append(struct journal *j, json_t *record, journal_done_fn done, void *userdata);
 /* Waits for everything queued, without running completions, and frees. NULL is permitted. */
@@ -54,9 +57,13 @@ void journal_head(struct journal *j, uint64_t *ret_seq, char ret_hash[JOURNAL_HA
 struct journal_stats {
 	uint64_t groups, failed_groups; /* writes, each with one sync */
 	uint64_t records;               /* on disk */
-	uint64_t not_mirrored;          /* that the system journal did not take at once */
+	uint64_t rotations, failed_rotations;
+	uint64_t not_mirrored;          /* messages that the system journal did not take at once */
 };
 void journal_get_stats(struct journal *j, struct journal_stats *ret);
+
+/* Another size than JOURNAL_ROTATE_BYTES. */
+void journal_set_rotation(struct journal *j, uint64_t bytes);
 
 /* Test hook: the writer asks it before each group; a negative result fails the group. It runs in
  * the writer's thread. */

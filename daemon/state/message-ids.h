@@ -13,3 +13,5 @@
 #define MESSAGE_ID_LEASE_RELEASED "6ea63d9e69ad434c9e2ff56597f60d4f"
 /* A permitted request failed at the kernel; what had been done was undone. */
 #define MESSAGE_ID_LEASE_FAILED "9b8c8c666cf44dbaa43c5f79ff3f1c3b"
+/* The head of the assignment journal, SEQ:HASH, for `devleasectl audit verify --head=`. */
+#define MESSAGE_ID_JOURNAL_HEAD "fc90ea5200bc4b9e84ce620b3cbce72a"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -20,10 +21,11 @@ Access=allow
 class Daemon:
     """The daemon on one bus. start() and stop() may alternate: the directories stay."""
 
-    def __init__(self, bus, directory, policy=POLICY, environment=None, program=None):
+    def __init__(self, bus, directory, policy=POLICY, environment=None, program=None,
+                 arguments=()):
         self.bus, self.directory = bus, directory
         self.program = program or os.environ["DEVLEASED_FAKE"]
-        self.process = None
+        self.process, self.arguments = None, list(arguments)
         self.policy_file = self.path("root/etc/devlease/policy.d/50-tests.conf")
         self.state_file, self.trace_file = self.path("state"), self.path("trace")
         self.fault_file = self.path("fault")
@@ -47,6 +49,7 @@ class Daemon:
 
     def spawn(self, prefix=(), **popen):
         arguments = ["--%s=%s" % (n, self.path(n)) for n in ("root", "run", "lib", "log")]
+        arguments += self.arguments
         with open(self.path("stderr"), "ab") as log:
             self.process = subprocess.Popen([*prefix, self.program, *arguments], stdout=log,
                                             stderr=log, env=self.environment, **popen)
@@ -118,9 +121,15 @@ class Daemon:
 
     def journal(self):
         """The records; fails when the chain is broken."""
-        records, previous = [], "0" * 64
-        with open(self.path("log/journal.jsonl"), "rb") as f:
-            for number, line in enumerate(f, 1):
+        records, previous, lines = [], "0" * 64, []
+        # Rotated files first: journal.jsonl.1 is the oldest.
+        names = [n for n in os.listdir(self.path("log")) if re.fullmatch(r"journal\.jsonl(\.\d+)?", n)]
+        for name in sorted(names, key=lambda n: int(n.removeprefix("journal.jsonl.") if
+                                                    n[-1].isdigit() else 1 << 62)):
+            with open(self.path("log/" + name), "rb") as f:
+                lines += f.readlines()
+        if lines:
+            for number, line in enumerate(lines, 1):
                 if not line.endswith(b"\n") or not line.isascii():
                     raise AssertionError("journal line %d: %r" % (number, line))
                 record = json.loads(line)

@@ -189,6 +189,20 @@ class Floods(case.BusTest):
         self.assertEqual(self.counts("requests.dropped", USER), (2, 50))
 
 
+class Rotation(case.BusTest):
+    def test_one_chain_over_files_and_restarts(self):
+        d = self.daemon(arguments=["--journal-size=3000"])
+        user = self.client(USER)
+        for _ in range(3):
+            for _ in range(3):
+                user.acquire([NVME]).release()
+            d.end(signal.SIGKILL)
+            d.start()
+        self.assertGreater(len([n for n in os.listdir(d.path("log")) if n[-1].isdigit()]), 5)
+        self.assertEqual(len(d.events("lease.released")), 9)
+        self.assertEqual(len(d.events("daemon.started")), 4)
+
+
 class LastingFaults(case.BusTest):
     """Every try has failed: the device is quarantined, the rest goes on."""
 

@@ -542,7 +542,7 @@ class WithoutDaemon(Case):
             lines = file.read().splitlines(keepends=True)
         bad = self.write("bad.jsonl", lines[0] + lines[1].replace("65534", "65535", 1) + lines[2])
         self.assertRegex(self.away("audit", "verify", bad, status=1).stderr,
-                         r"^devleasectl: line \d: ")
+                         r"^devleasectl: bad\.jsonl:\d: ")
 
 
 class Monitoring(Case):

@@ -79,25 +79,50 @@ char *bench_read(struct bench *b, size_t *ret_size)
 	return data;
 }
 
+void bench_set(struct bench *b, struct journal_set *ret)
+{
+	*ret = (struct journal_set){0};
+	cr_assert_eq(journal_set_open(ret, b->dir_fd, JOURNAL_FILE), 0);
+}
+
 struct journal_verdict bench_verify(struct bench *b)
 {
-	_cleanup_close_ int fd = openat(b->dir_fd, JOURNAL_FILE, O_RDONLY | O_CLOEXEC);
+	_cleanup_journal_set_ struct journal_set set;
 	struct journal_verdict v;
 
-	cr_assert_eq(journal_verify(fd, 0, NULL, &v), 0);
+	bench_set(b, &set);
+	cr_assert_eq(journal_verify(&set, NULL, NULL, &v), 0);
+	return v;
+}
+
+struct journal_verdict verify_texts(const struct file_text *texts, size_t n,
+	const struct chain *base, const struct chain *head)
+{
+	_cleanup_journal_set_ struct journal_set set = {0};
+	struct journal_verdict v;
+	static int fds[8];
+	char name[32];
+
+	for (size_t i = 0; i < n; i++) {
+		if (fds[i] == 0)
+			fds[i] = memfd_create("journal", MFD_CLOEXEC);
+		cr_assert_eq(ftruncate(fds[i], 0), 0);
+		cr_assert_eq(pwrite(fds[i], texts[i].data, texts[i].size, 0),
+			(ssize_t)texts[i].size);
+		cr_assert_eq(lseek(fds[i], 0, SEEK_SET), 0);
+		snprintf(name, sizeof(name), "/x/file.%zu", i + 1);
+		cr_assert_eq(journal_set_add(&set, -1, name, dup(fds[i])), 0);
+	}
+	cr_assert_eq(journal_verify(&set, base, head, &v), 0);
 	return v;
 }
 
 struct journal_verdict verify_text(const char *text, size_t size, uint64_t seq, const char *head)
 {
-	static int fd = -1;
-	struct journal_verdict v;
+	struct file_text one = {text, size};
+	struct chain place = {.seq = seq};
 
-	if (fd < 0)
-		fd = memfd_create("journal", MFD_CLOEXEC);
-	cr_assert_eq(ftruncate(fd, 0), 0);
-	cr_assert_eq(pwrite(fd, text, size, 0), (ssize_t)size);
-	cr_assert_eq(lseek(fd, 0, SEEK_SET), 0);
-	cr_assert_eq(journal_verify(fd, seq, head, &v), 0);
-	return v;
+	if (head)
+		memcpy(place.hash, head, sizeof(place.hash));
+	return verify_texts(&one, 1, NULL, head ? &place : NULL);
 }

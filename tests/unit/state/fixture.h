@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "state/journal-internal.h"
 #include "state/journal-line.h"
+#include "state/journal-set.h"
 
 struct bench {
 	char path[64];
@@ -30,6 +31,15 @@ int bench_append(struct bench *b, const char *event, int n);
 void bench_run(struct bench *b, size_t done);
 /* Whole journal file. */
 char *bench_read(struct bench *b, size_t *ret_size);
-/* Verifies the journal file; the verdict is to be freed with journal_verdict_done. */
+/* The journal's files. */
+void bench_set(struct bench *b, struct journal_set *ret);
+/* Verifies the journal's files; the verdict is to be freed with journal_verdict_done. */
 struct journal_verdict bench_verify(struct bench *b);
+/* The same for files with these contents; head NULL: none. */
+struct file_text {
+	const char *data;
+	size_t size;
+};
+struct journal_verdict verify_texts(const struct file_text *texts, size_t n,
+	const struct chain *base, const struct chain *head);
 struct journal_verdict verify_text(const char *text, size_t size, uint64_t seq, const char *head);

@@ -32,7 +32,7 @@ static int check_order(void *userdata, json_t *record)
 
 Test(journal_append, round_trip)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_journal_set_ struct journal_set set = {0};
 	struct journal_verdict v;
 	uint64_t skipped = 99, seq;
 	char hash[JOURNAL_HASH_HEX + 1];
@@ -47,12 +47,12 @@ Test(journal_append, round_trip)
 	cr_expect_eq(v.bad_line, 0, "%s", v.reason);
 	cr_expect_null(v.reason);
 	cr_expect_eq(v.lines, 100);
-	cr_expect_eq(v.last_seq, 100);
+	cr_expect_eq(v.head.seq, 100);
 	journal_head(b.journal, &seq, hash);
 	cr_expect_eq(seq, 100);
-	cr_expect_str_eq(hash, v.head);
-	fd = openat(b.dir_fd, JOURNAL_FILE, O_RDONLY | O_CLOEXEC);
-	cr_expect_eq(journal_read(fd, check_order, &n, &skipped), 0);
+	cr_expect_str_eq(hash, v.head.hash);
+	bench_set(&b, &set);
+	cr_expect_eq(journal_read(&set, check_order, &n, &skipped), 0);
 	cr_expect_eq(n, 100);
 	cr_expect_eq(skipped, 0);
 }
@@ -213,7 +213,7 @@ Test(journal_append, failed_group_leaves_the_chain_good)
 	v = bench_verify(&b);
 	cr_expect_eq(v.bad_line, 0, "%s", v.reason);
 	cr_expect_eq(v.lines, 4);
-	cr_expect_eq(v.last_seq, 4);
+	cr_expect_eq(v.head.seq, 4);
 }
 
 Test(journal_append, free_writes_what_is_queued)
@@ -244,7 +244,7 @@ Test(journal_append, one_writer_at_a_time_and_the_chain_goes_on)
 	bench_run(&b, 2);
 	v = bench_verify(&b);
 	cr_expect_eq(v.bad_line, 0, "%s", v.reason);
-	cr_expect_eq(v.last_seq, 2);
+	cr_expect_eq(v.head.seq, 2);
 }
 
 Test(journal_append, refuses_a_file_that_others_may_write)

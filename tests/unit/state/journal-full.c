@@ -27,6 +27,11 @@ static int append_wait(const char *event)
 	return b.errors[b.done - 1];
 }
 
+static void keep_error(void *userdata, int error)
+{
+	*(int *)userdata = error;
+}
+
 static void expect_good(uint64_t lines)
 {
 	struct journal_verdict v = bench_verify(&b);
@@ -97,6 +102,13 @@ Test(journal_full, ends_are_written_where_beginnings_are_refused)
 	for (int i = 0; i < 1000; i++, lines++)
 		cr_assert_eq(append_wait("lease.released"), 0);
 	cr_expect_eq(append_wait("lease.refused"), -ENOSPC);
+	/* A client can have its device reset again and again. */
+	cr_expect_eq(journal_append(b.journal, json_pack("{s:s, s:b}", "event", "device.reset",
+		"live", 1), keep_error, &r), 0);
+	journal_append(b.journal, json_pack("{s:s}", "event", "device.reset"), NULL, NULL);
+	cr_expect_eq(append_wait("device.reset"), 0);
+	cr_expect_eq(r, -ENOSPC);
+	lines += 2;
 	expect_good(lines);
 	while ((r = append_wait("lease.released")) == 0)
 		lines++;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "state/message-ids.h"
 
 static struct bench b;
 static int journald = -1;
@@ -59,12 +60,80 @@ Test(journal_mirror, fields)
 	{
 		struct journal_verdict v = bench_verify(&b);
 
-		seq = v.last_seq;
-		memcpy(hash, v.head, sizeof(hash));
+		seq = v.head.seq;
+		memcpy(hash, v.head.hash, sizeof(hash));
 	}
 	snprintf(expected, sizeof(expected), "\nDEVLEASE_SEQ=%d\nDEVLEASE_HASH=%s\n", (int)seq,
 		hash);
 	cr_expect(strstr(message, expected), "%s", message);
+}
+
+/* The next message with the MESSAGE_ID of a head, checked against the journal's; "" at the end. */
+static void next_head(char ret[JOURNAL_HASH_HEX + 32])
+{
+	char message[4096], *at;
+	ssize_t n;
+
+	ret[0] = '\0';
+	while ((n = recv(journald, message, sizeof(message) - 1, 0)) > 0) {
+		message[n] = '\0';
+		if (!strstr(message, "\nMESSAGE_ID=" MESSAGE_ID_JOURNAL_HEAD "\n"))
+			continue;
+		at = strstr(message, "journal: ");
+		cr_assert(at);
+		sscanf(at, "journal: %95s", ret);
+		return;
+	}
+}
+
+static void append_some(int n, const struct journal_limits *limits)
+{
+	journal_set_limits(b.journal, limits);
+	for (int i = 0; i < n; i++) {
+		bench_append(&b, "x", i);
+		bench_run(&b, b.done + 1);
+	}
+}
+
+static void expect_head(uint64_t seq)
+{
+	char head[JOURNAL_HASH_HEX + 32], expected[16];
+	int n = snprintf(expected, sizeof(expected), "%d:", (int)seq);
+
+	next_head(head);
+	cr_expect_eq(strncmp(head, expected, n), 0, "%s", head);
+	cr_expect_eq(strlen(head), (size_t)n + JOURNAL_HASH_HEX);
+}
+
+Test(journal_mirror, heads)
+{
+	uint64_t never = UINT64_MAX / 2;
+	char head[JOURNAL_HASH_HEX + 32], hash[JOURNAL_HASH_HEX + 1];
+	uint64_t seq;
+
+	append_some(10, &(struct journal_limits){never, 4, never});
+	expect_head(4);
+	expect_head(8);
+	next_head(head);
+	cr_expect_str_eq(head, "");
+	/* at rotation */
+	append_some(1, &(struct journal_limits){1, never, never});
+	usleep(50 * 1000);
+	expect_head(11);
+	/* after some time, with nothing more written */
+	append_some(1, &(struct journal_limits){never, never, 200 * 1000});
+	usleep(500 * 1000);
+	expect_head(12);
+	usleep(300 * 1000);
+	next_head(head);
+	cr_expect_str_eq(head, "", "there is nothing new to tell");
+	/* and at the end */
+	append_some(1, &(struct journal_limits){never, never, never});
+	journal_head(b.journal, &seq, hash);
+	bench_close(&b);
+	next_head(head);
+	cr_expect_eq(seq, 13);
+	cr_expect_str_eq(strchr(head, ':') + 1, hash);
 }
 
 Test(journal_mirror, a_reader_that_hangs)
