@@ -85,6 +85,29 @@ static bool get_bool(const json_t *o, const char *key)
 	return json_is_true(json_object_get(o, key));
 }
 
+/* Undoes escape_text(), which all text from outside is saved with. */
+static int load_text(const json_t *o, const char *key, char **ret)
+{
+	int r = strdup_to(ret, get_string(o, key));
+	char *to = *ret;
+
+	if (r < 0 || !to)
+		return r;
+	for (const char *from = to; *from; to++) {
+		uint64_t byte;
+
+		if (strncmp(from, "\\x", 2) == 0 && from[2] && from[3] &&
+			parse_hex((char[]){from[2], from[3], '\0'}, 255, &byte) >= 0 && byte) {
+			*to = (char)byte;
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+	return 0;
+}
+
 static int load_strings(const json_t *from, char ***to)
 {
 	json_t *member;
@@ -191,10 +214,9 @@ static int load_peer(struct lease *l, const json_t *c)
 	p->loginuid_known = json_is_integer(json_object_get(c, "loginuid"));
 	p->loginuid = get_integer(c, "loginuid");
 	p->authorised = load_actions(c);
-	if (strdup_to(&p->unit, get_string(c, "unit")) < 0 ||
-		strdup_to(&p->exe, get_string(c, "exe")) < 0)
+	if (load_text(c, "unit", &p->unit) < 0 || load_text(c, "exe", &p->exe) < 0)
 		return -ENOMEM;
-	return strdup_to(&l->request.label, get_string(c, "label"));
+	return load_text(c, "label", &l->request.label);
 }
 
 static int load_terms(struct lease *l, const json_t *o)
