@@ -176,10 +176,10 @@ def main(mode):
 				vm("holders", kernel, "holders"),
 				vm("faults", kernel, "faults"),
 				vm("cycles", kernel, "cycles", **long),
+				vm("shipped unit", kernel, "unit", boot="systemd"),
 				vm("kills", kernel, "kills", boot="systemd", **({"TIMEOUT": "480"} | long)),
 			]
 		suites.append(vm("polkit", "cdev", "polkit"))
-		suites.append(vm("shipped unit", "cdev", "unit", boot="systemd"))
 		suites += fuzz(*FUZZ_RUNS[mode])
 	totals = [sum(column) for column in zip(*(s.run() for s in suites))]
 	print("%.0f minutes in all" % ((time.monotonic() - begin) / 60))
