@@ -63,6 +63,9 @@ int lease_save(struct lease *l, enum lease_state as)
 		record_caller(l->peer, l->uid, l->request.label),
 		"devices", devices, "groups", save_groups(a));
 	json_object_set_new(o, "granted", json_boolean(l->granted));
+	/* Signals about a lease go to its holder alone, by this name. */
+	json_object_set_new(o, "holder", json_pack("{s:s, s:s?}", "bus", l->bus_id, "name",
+		l->peer ? l->peer->name : NULL));
 	r = o ? store_save_lease(&l->manager->store, l->id, o) : -ENOMEM;
 	json_decref(o);
 	return r;
@@ -219,6 +222,15 @@ static int load_peer(struct lease *l, const json_t *c)
 	return load_text(c, "label", &l->request.label);
 }
 
+static int load_holder(struct lease *l, const json_t *holder)
+{
+	const char *bus = get_string(holder, "bus");
+
+	if (bus && strlen(bus) < sizeof(l->bus_id))
+		strcpy(l->bus_id, bus);
+	return strdup_to(&l->peer->name, get_string(holder, "name"));
+}
+
 static int load_terms(struct lease *l, const json_t *o)
 {
 	int state = lease_state_from_string(get_string(o, "state"));
@@ -260,6 +272,8 @@ int lease_load(struct manager *m, const char *id, json_t *o, struct lease **ret)
 		r = load_devices(l, json_object_get(o, "devices"));
 	if (r >= 0)
 		r = load_peer(l, json_object_get(o, "caller"));
+	if (r >= 0)
+		r = load_holder(l, json_object_get(o, "holder"));
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(l);

@@ -132,12 +132,23 @@ int lease_new(struct manager *m, const struct decision *d, struct peer **peer,
 		return r;
 	l->uid = uid;
 	l->peer = TAKE_PTR(*peer);
+	(void)bus_get_id(m->bus, l->bus_id);
 	l->request = *request;
 	*request = (struct bus_request){0};
 	lease_link(l);
 	*ret = TAKE_PTR(l);
 	ownership_review(m);
 	return 0;
+}
+
+void lease_check_names(struct manager *m)
+{
+	char id[BUS_ID_SIZE] = "";
+
+	(void)bus_get_id(m->bus, id);
+	for (struct lease *l = m->leases; l; l = l->next)
+		if (!*id || !streq(l->bus_id, id))
+			free(TAKE_PTR(l->peer->name));
 }
 
 void lease_drop(struct lease *l)

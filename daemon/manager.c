@@ -399,7 +399,10 @@ int manager_start(struct manager *m)
 	if (r < 0)
 		return complain("The leases of an earlier daemon cannot be read", r);
 	r = bus_new(m->event, &handlers, m, &m->bus);
-	return r < 0 ? complain("The bus", r) : 0;
+	if (r < 0)
+		return complain("The bus", r);
+	lease_check_names(m);
+	return 0;
 }
 
 struct manager *manager_free(struct manager *m)

@@ -57,6 +57,7 @@ struct lease {
 	size_t n_devices;
 
 	struct peer *peer;         /* who asked */
+	char bus_id[BUS_ID_SIZE];  /* of the bus that the peer's name is a name on */
 	struct bus_request request;
 	uid_t uid;                 /* whose lease it is: the peer's, or for-uid */
 	char *policy_sha256;       /* the policy it was granted under */
@@ -180,6 +181,8 @@ void lease_link(struct lease *l);
 /* Copies what it needs of the decision, takes peer and request over, claims the devices. */
 int lease_new(struct manager *m, const struct decision *d, struct peer **peer,
 	struct bus_request *request, uid_t uid, struct lease **ret);
+/* After a restart: a unique name that was one on another bus is nobody's now, or somebody else's. */
+void lease_check_names(struct manager *m);
 /* Frees, and with it gives up the claims. */
 void lease_drop(struct lease *l);
 struct lease *lease_find(struct manager *m, const char *id);

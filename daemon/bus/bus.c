@@ -79,6 +79,16 @@ void bus_free(struct bus *b)
 	free(b);
 }
 
+int bus_get_id(struct bus *b, char ret[BUS_ID_SIZE])
+{
+	sd_id128_t id;
+	int r = sd_bus_get_bus_id(b->bus, &id);
+
+	if (r >= 0)
+		sd_id128_to_string(id, ret);
+	return r;
+}
+
 static int with_path(struct bus *b, const char *address,
 	int (*emit)(sd_bus *bus, const char *path))
 {

@@ -116,6 +116,10 @@ int bus_new(sd_event *event, const struct bus_handlers *handlers, void *userdata
 void bus_free(struct bus *b);
 DEFINE_CLEANUP(struct bus *, bus_free);
 
+/* Tells one bus from another, over restarts of it and of the daemon. */
+#define BUS_ID_SIZE 33
+int bus_get_id(struct bus *b, char ret[BUS_ID_SIZE]);
+
 void bus_device_added(struct bus *b, const char *address);
 void bus_device_removed(struct bus *b, const char *address);
 /* State, Driver and what else may change of a device. */

@@ -56,6 +56,34 @@ class Ownership(case.BusTest):
         self.other.signals()
         self.assertEqual([s for s in self.unseen if s[1] == LEASE], [])
 
+    def test_the_holder_is_told_after_a_restart(self):
+        self.begin("tolerate")
+        lease = self.user.acquire([FIRST])
+        self.addCleanup(lease.close)
+        for _ in range(2):
+            self.d.stop()
+            self.d.start()
+        self.other.acquire([SECOND]).close()
+        self.eventually(lambda: self.told()[:1] == [False], "the holder is told")
+        self.other.signals()
+        self.assertEqual([s for s in self.unseen if s[1] == LEASE], [])
+
+    def test_a_name_on_another_bus_is_a_stranger(self):
+        self.begin("tolerate")
+        lease = self.user.acquire([FIRST])
+        self.addCleanup(lease.close)
+        self.d.stop()
+        path = self.d.path("run/leases/%s.json" % lease.id)
+        with open(path) as f:
+            state = json.load(f)
+        state["holder"]["bus"] = "0" * 32
+        with open(path, "w") as f:
+            json.dump(state, f)
+        self.d.start()
+        self.other.acquire([SECOND]).close()
+        self.eventually(lambda: self.recorded(), "journaled")
+        self.assertEqual(self.told(), [])
+
     def test_exclusive_keeps_it(self):
         self.begin("exclusive")
         lease = self.user.acquire([FIRST])
