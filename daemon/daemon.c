@@ -83,8 +83,11 @@ static int parse_options(int argc, char **argv, struct manager_paths *paths)
 static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
 {
 	(void)sd_notify(0, "RELOADING=1");
-	(void)manager_reload(userdata, NULL, NULL);
-	(void)sd_notify(0, "READY=1");
+	if (manager_reload(userdata, NULL, NULL) < 0)
+		(void)sd_notify(0, "READY=1\nSTATUS=The policy files have errors, the policy of "
+			"before stays in force: see devleasectl policy check");
+	else
+		(void)sd_notify(0, "READY=1\nSTATUS=Brokering devices");
 	return 0;
 }
 

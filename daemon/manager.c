@@ -284,20 +284,41 @@ static void put_in_force(struct manager *m, struct policy *p, const struct peer 
 		(void)record_policy(m, peer, false);
 }
 
+/* Who tried it, and what was wrong: the policy of before goes on deciding. */
+static void record_rejected(struct manager *m, const struct peer *peer, const char *why)
+{
+	_cleanup_free_ char *safe = escape_text(why, 4096);
+	json_t *r = record_event("policy.rejected");
+
+	json_object_set_new(r, "errors", json_string(safe ? safe : ""));
+	json_object_set_new(r, "policy-sha256", json_string(m->policy_sha256));
+	if (peer)
+		json_object_set_new(r, "caller", record_caller(peer, peer->uid, NULL));
+	(void)record_append(m, r, NULL, NULL);
+}
+
 int manager_reload(struct manager *m, const struct peer *peer, char **ret_message)
 {
+	_cleanup_free_ char *message = NULL;
 	struct policy_errors errors = {0};
 	struct policy *p;
 	int r = policy_load(m->root_fd, &p, &errors);
 
 	log_policy_errors(&errors);
-	if (r < 0 && ret_message)
-		*ret_message = policy_errors_to_text(&errors);
+	if (r < 0 && errors.n > 0)
+		message = policy_errors_to_text(&errors);
 	policy_errors_done(&errors);
-	if (r < 0)
-		return r;
-	put_in_force(m, p, peer);
-	return 0;
+	if (r >= 0) {
+		put_in_force(m, p, peer);
+		return 0;
+	}
+	record_rejected(m, peer, message ? message : errno_name(-r));
+	if (m->policy)
+		sd_journal_print(LOG_ERR, "The policy files cannot be put in force (%s); the "
+			"policy of before stays", errno_name(-r));
+	if (ret_message)
+		*ret_message = TAKE_PTR(message);
+	return r;
 }
 
 /* A policy with an error at start denies all; the leases that exist stay. */

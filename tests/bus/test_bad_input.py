@@ -207,9 +207,23 @@ class GarbagePolicy(case.BusTest):
                 self.assertTrue(message.replace("\n", "").isprintable(), message)
                 user.acquire([NVME]).release()
         self.assertEqual(len(d.events("policy.loaded")), 1)
+        rejected = d.events("policy.rejected")
+        self.assertEqual(len(rejected), len(self.GARBAGE))
+        self.assertEqual({r["caller"]["uid"] for r in rejected}, {0})
+        self.assertIn("50-tests.conf:", rejected[0]["errors"])
+
+    def test_at_a_signal(self):
+        d = self.daemon()
+        user = self.client(USER)
+        d.write_policy("[Rule broken\n")
         d.process.send_signal(signal.SIGHUP)
+        self.eventually(lambda: d.events("policy.rejected"), "it is read, and rejected")
+        self.assertNotIn("caller", d.events("policy.rejected")[0])
         user.acquire([NVME]).release()
-        self.assertEqual(len(d.events("policy.loaded")), 1)
+        d.write_policy("[Defaults]\nAccess=deny\n")
+        d.process.send_signal(signal.SIGHUP)
+        self.eventually(lambda: len(d.events("policy.loaded")) == 2, "the new one is in force")
+        self.refused(ERROR + "Denied", user.acquire, [NVME])
 
 
 class DamagedState(case.BusTest):
