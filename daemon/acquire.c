@@ -62,8 +62,8 @@ static void answer_failed(struct lease *l, int error)
 	const char *device = *a->failed_device ? a->failed_device : l->devices[0].address;
 
 	if (error == -EBUSY && a->in_use)
-		bus_reply_in_use(TAKE_PTR(l->acquire_call), "%s: %s (%s: EBUSY); end that use, or "
-			"let its rule say HostUse=allow", device, a->in_use, where);
+		bus_reply_in_use(TAKE_PTR(l->acquire_call), "%s: %s; end that use first",
+			device, a->in_use);
 	else if (error == -EBUSY && streq(where, "group_open"))
 		bus_reply_in_use(TAKE_PTR(l->acquire_call), "%s: a process that did not get it "
 			"from devleased uses it or a device of its IOMMU group (group_open: EBUSY); "

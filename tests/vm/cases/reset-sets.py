@@ -65,6 +65,40 @@ def case_the_client_hot_resets_a_split_slot_with_a_reserved_half():
 		restore()
 
 
+def case_the_client_hot_resets_a_slot_of_which_it_leased_one():
+	leased, *reserved = SLOT
+	restore = idle(*reserved)
+	try:
+		set_policy(rule(leased))
+		if CDEV:
+			hot_reset_by_client(leased)
+		lease = Lease(leased)
+		equal([state(d) for d in reserved], ["reserved"] * len(reserved), "the other functions")
+		lease.call("Reset", GLib.Variant("(s)", ("hot",)))
+		lease.close()
+	finally:
+		restore()
+
+
+def case_a_sibling_leased_later_takes_the_reset_set_away():
+	first, second = SPLIT
+	restore = idle(second)
+	try:
+		set_policy(rule(first, ResetSet="tolerate", User="root") +
+			rule(second, ResetSet="tolerate", User="root"))
+		lease = Lease(first)
+		owned = lambda: [l["ResetSetOwned"] for l in leases() if l["Devices"] == [first]][0]
+		equal(owned(), True, "ResetSetOwned while the sibling is idle")
+		other = Lease(second)
+		equal(owned(), False, "ResetSetOwned while the sibling is leased")
+		other.close()
+		wait_until(owned, "ResetSetOwned when the sibling is back")
+		lease.close()
+		wait_until(lambda: len(resets_of("lease.reset-set")) >= 2, "both changes are journaled")
+	finally:
+		restore()
+
+
 def case_a_split_slot_is_refused_while_a_half_is_in_use():
 	leased, other = SPLIT
 	set_policy(rule(leased))

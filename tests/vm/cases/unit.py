@@ -71,6 +71,26 @@ def case_the_unit_may_look_into_processes_and_claim_disks():
 	ctl("exec", nvme, "--", "true", uid=NOBODY)
 
 
+def explained(*how):
+	"""The exit status of an explain by nobody, started in some way."""
+	return run(*how, "devleasectl", "explain", EDU, status=None).returncode
+
+
+def case_rules_for_units_and_groups():
+	"""By the process's unit and by the gids that the bus reports."""
+	set_policy(rule(EDU, Unit="lease-test.service"))
+	service = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--uid=nobody"]
+	equal(explained(*service, "--unit=lease-test"), 0, "in the unit")
+	equal(explained(*service, "--unit=lease-other"), 3, "in another unit")
+	set_policy(rule(EDU, User="nobody", Group="tape"))
+	member = ["setpriv", "--reuid=nobody", "--regid=nogroup"]
+	equal(explained(*member, "--groups=tape"), 0, "with the group")
+	equal(explained(*member, "--groups=audio"), 3, "with another group")
+	set_policy(rule(EDU, Group="tape", Access="deny") + rule(EDU).replace("Rule ", "Rule x-"))
+	equal(explained(*member, "--groups=tape"), 3, "denied to the group")
+	equal(explained(*member, "--groups=audio"), 0, "and to nobody else")
+
+
 def case_a_client_that_dies_while_the_daemon_is_dead():
 	set_policy(rule(EDU))
 	client = start("devleasectl", "exec", EDU, "--", EDU_CLIENT, "hold")
