@@ -36,10 +36,14 @@ int fake_file_new(struct fake_host *f, enum fake_kind kind, const char *name,
 
 	if (!file)
 		return -ENOMEM;
-	if (asprintf(&file->path, "%s/%s-%u", f->directory, name, ++f->serial) < 0) {
-		free(file);
-		return -ENOMEM;
-	}
+	/* A daemon that was killed before it saved the state left a file that nobody knows. */
+	do {
+		free(TAKE_PTR(file->path));
+		if (asprintf(&file->path, "%s/%s-%u", f->directory, name, ++f->serial) < 0) {
+			free(file);
+			return -ENOMEM;
+		}
+	} while (access(file->path, F_OK) >= 0);
 	fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0) {
 		r = -errno;

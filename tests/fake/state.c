@@ -124,8 +124,11 @@ static int load_file(struct fake_host *f, json_t *o)
 	struct fake_file *file;
 	struct stat st;
 
-	if (!path || stat(path, &st) < 0)
+	if (!path)
 		return -EINVAL;
+	/* Forgotten by a daemon that was killed before it saved that. */
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
 	file = calloc(1, sizeof(*file));
 	if (!file)
 		return -ENOMEM;
@@ -162,9 +165,10 @@ static int load(struct fake_host *f, json_t *root)
 			r = load_file(f, o);
 	json_array_foreach(files, i, o) {
 		const char *context = string_of(o, "context");
+		struct fake_file *file = context ? find_path(f, string_of(o, "path")) : NULL;
 
-		if (r >= 0 && context)
-			find_path(f, string_of(o, "path"))->context = find_path(f, context);
+		if (r >= 0 && file)
+			file->context = find_path(f, context);
 	}
 	f->serial = (unsigned)integer_of(root, "serial");
 	return r;
