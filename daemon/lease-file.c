@@ -37,15 +37,6 @@ static json_t *save_device(const struct lease *l, size_t i)
 	return o;
 }
 
-static json_t *save_groups(const struct assignment *a)
-{
-	json_t *all = json_array();
-
-	for (size_t i = 0; i < a->n_groups; i++)
-		json_array_append_new(all, json_integer(a->groups[i].group));
-	return all;
-}
-
 int lease_save(struct lease *l, enum lease_state as)
 {
 	const struct assignment *a = l->assignment;
@@ -54,14 +45,14 @@ int lease_save(struct lease *l, enum lease_state as)
 
 	for (size_t i = 0; i < a->n_devices; i++)
 		json_array_append_new(devices, save_device(l, i));
-	o = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o}", "version",
+	o = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:o}", "version",
 		FILE_VERSION, "state", lease_state_to_string(as), "backend",
 		backend_to_string(a->backend), "handover", handover_to_string(a->handover), "uid",
 		(json_int_t)l->uid, "since", (json_int_t)l->since, "ioas", (json_int_t)a->ioas,
 		"policy-sha256", l->policy_sha256 ? l->policy_sha256 : "", "caller",
 		/* Labels and paths may be no UTF-8: escaped, as the journal has them. */
 		record_caller(l->peer, l->uid, l->request.label),
-		"devices", devices, "groups", save_groups(a));
+		"devices", devices);
 	json_object_set_new(o, "granted", json_boolean(l->granted));
 	/* Signals about a lease go to its holder alone, by this name. */
 	json_object_set_new(o, "holder", json_pack("{s:s, s:s?}", "bus", l->bus_id, "name",
