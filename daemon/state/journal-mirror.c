@@ -28,10 +28,15 @@ static const struct known_event {
 	{"lease.refused", MESSAGE_ID_LEASE_REFUSED, "Lease refused", LOG_NOTICE},
 	{"lease.released", MESSAGE_ID_LEASE_RELEASED, "Lease released", LOG_INFO},
 	{"lease.failed", MESSAGE_ID_LEASE_FAILED, "Lease failed", LOG_WARNING},
-	{"lease.lost", NULL, "Lease lost", LOG_WARNING},
-	{"device.quarantined", NULL, "Device quarantined", LOG_WARNING},
-	{"device.stuck", NULL, "Device stuck", LOG_WARNING},
-	{"journal.recovered", NULL, "Assignment journal recovered", LOG_WARNING},
+	{"lease.aborted", MESSAGE_ID_LEASE_ABORTED, "Lease aborted", LOG_NOTICE},
+	{"lease.lost", MESSAGE_ID_LEASE_LOST, "Lease lost", LOG_WARNING},
+	{"lease.revoked", MESSAGE_ID_LEASE_REVOKED, "Lease revoked", LOG_NOTICE},
+	{"device.quarantined", MESSAGE_ID_DEVICE_QUARANTINED, "Device quarantined", LOG_WARNING},
+	{"device.cleared", MESSAGE_ID_DEVICE_CLEARED, "Device cleared", LOG_NOTICE},
+	{"device.stuck", MESSAGE_ID_DEVICE_STUCK, "Device stuck", LOG_WARNING},
+	{"policy.loaded", MESSAGE_ID_POLICY_LOADED, "Policy loaded", LOG_INFO},
+	{"requests.dropped", MESSAGE_ID_REQUESTS_DROPPED, "Requests dropped", LOG_NOTICE},
+	{"journal.recovered", MESSAGE_ID_JOURNAL_RECOVERED, "Assignment journal recovered", LOG_WARNING},
 };
 
 static const struct known_event *find_event(const char *event)
