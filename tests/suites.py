@@ -180,6 +180,7 @@ def main(mode):
 				vm("kills", kernel, "kills", boot="systemd", **({"TIMEOUT": "480"} | long)),
 			]
 		suites.append(vm("polkit", "cdev", "polkit"))
+		suites.append(vm("journal", "cdev", "journal"))
 		suites += fuzz(*FUZZ_RUNS[mode])
 	totals = [sum(column) for column in zip(*(s.run() for s in suites))]
 	print("%.0f minutes in all" % ((time.monotonic() - begin) / 60))
