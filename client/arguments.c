@@ -34,6 +34,7 @@ static const struct {
 	TEXT("user", user, "USER", "audit: about a user; explain: for a user"),
 	TEXT("lease", lease, "GLOB", "audit: records about a lease"),
 	TEXT("event", event, "GLOB", "audit: records of an event"),
+	TEXT("unit", unit, "GLOB", "audit: records about a system unit's requests"),
 	TEXT("file", file, "FILE", "audit: this file, not the machine's journal"),
 	TEXT("head", head, "SEQ:HASH", "audit verify: a head that was kept elsewhere"),
 	TEXT("base", base, "SEQ:HASH", "audit verify: the end of files taken away"),

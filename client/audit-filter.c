@@ -44,6 +44,7 @@ bool audit_filter_matches(const struct audit_filter *f, const json_t *record)
 
 	return usec >= f->since_usec && usec <= f->until_usec &&
 		matches_text(f->event, record, "event") &&
+		matches_text(f->unit, json_object_get(record, "caller"), "unit") &&
 		matches_text(f->lease, record, "lease") && matches_device(f->device, record) &&
 		matches_uid(f, record);
 }

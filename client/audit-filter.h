@@ -9,7 +9,7 @@
 
 struct audit_filter {
 	uint64_t since_usec, until_usec;    /* inclusive; 0 and UINT64_MAX are no limits */
-	const char *device, *lease, *event; /* globs, NULL: any */
+	const char *device, *lease, *event, *unit; /* globs, NULL: any */
 	bool has_uid;
 	uid_t uid;                          /* of the lease's owner or of the caller */
 };

@@ -34,7 +34,7 @@ struct options {
 	const char *handover, *backend, *reset_set, *isolation, *label, *for_user; /* Acquire */
 	const char *bind_unit;
 	const char *state, *driver;                                     /* list */
-	const char *since, *until, *device, *user, *lease, *event, *file; /* audit */
+	const char *since, *until, *device, *user, *lease, *event, *unit, *file; /* audit */
 	const char *head, *base;                                        /* audit verify */
 	const char *root;                                               /* policy */
 	const char *kind;                                               /* reset */
@@ -49,6 +49,7 @@ struct ctl {
 
 int verb_acquire(struct ctl *c);
 int verb_audit(struct ctl *c);
+int verb_audit_report(struct ctl *c);
 int verb_audit_verify(struct ctl *c);
 int verb_exec(struct ctl *c);
 int verb_explain(struct ctl *c);

@@ -34,7 +34,9 @@ static const struct verb verbs[] = {
 	{"reload", 0, 0, "", verb_reload, "", "Have the daemon read its policy again"},
 	{"audit verify", 0, MANY, "head base file", verb_audit_verify, "[FILE...]",
 		"Check the hash chain of the journal"},
-	{"audit", 0, 0, "since until device user lease event file", verb_audit, "",
+	{"audit report", 1, 1, "since until user file", verb_audit_report, "DEVICE",
+		"Show who had a device when"},
+	{"audit", 0, 0, "since until device user unit lease event file", verb_audit, "",
 		"Show records of the assignment journal"},
 	{"monitor", 0, 0, "", verb_monitor, "", "Print changes as they come"},
 };

@@ -51,13 +51,14 @@ static int parse_time(const char *text, uint64_t *ret)
 		"today, yesterday, -5min or @SECONDS", text);
 }
 
-static int make_filter(const struct options *o, struct audit_filter *ret)
+int audit_make_filter(const struct options *o, struct audit_filter *ret)
 {
 	struct audit_filter f = {
 		.until_usec = UINT64_MAX,
 		.device = o->device,
 		.lease = o->lease,
 		.event = o->event,
+		.unit = o->unit,
 		.has_uid = o->user,
 	};
 	int r = parse_time(o->since, &f.since_usec);
@@ -93,20 +94,22 @@ static char *devices_of(const json_t *record)
 	return *device ? strdup(device) : device_addresses(json_object_get(record, "devices"));
 }
 
-static void user_of(const json_t *record, char *buffer, size_t size)
+void audit_user_name(int64_t uid, char *buffer, size_t size)
 {
-	json_int_t uid = json_number(json_object_get(record, "caller"), "uid", -1);
-	const struct passwd *user;
+	const struct passwd *user = uid < 0 ? NULL : getpwuid(uid);
 
-	uid = json_number(record, "uid", uid);
 	buffer[0] = '\0';
-	if (uid < 0)
-		return;
-	user = getpwuid(uid);
 	if (user)
 		snprintf(buffer, size, "%s", user->pw_name);
-	else
-		snprintf(buffer, size, "%" JSON_INTEGER_FORMAT, uid);
+	else if (uid >= 0)
+		snprintf(buffer, size, "%" PRId64, uid);
+}
+
+static void user_of(const json_t *record, char *buffer, size_t size)
+{
+	json_int_t caller = json_number(json_object_get(record, "caller"), "uid", -1);
+
+	audit_user_name(json_number(record, "uid", caller), buffer, size);
 }
 
 static void append_result(struct text *t, const char *value)
@@ -120,6 +123,7 @@ static char *result_of(const json_t *record)
 {
 	static const char *const keys[] = {"verdict", "kind", "result", "reason", "backend",
 		"handover", "trouble"};
+	json_int_t count = json_number(record, "count", 0);
 	const json_t *findings = json_object_get(record, "findings");
 	_cleanup_text_ struct text t = {0};
 	json_t *finding;
@@ -130,6 +134,8 @@ static char *result_of(const json_t *record)
 		append_result(&t, json_text(record, keys[i]));
 	json_array_foreach(findings, i, finding)
 		append_result(&t, json_text(finding, "code"));
+	if (count > 0)
+		text_appendf(&t, "%s%" JSON_INTEGER_FORMAT " times", t.size > 0 ? ", " : "", count);
 	return text_steal(&t);
 }
 
@@ -172,7 +178,7 @@ int verb_audit(struct ctl *c)
 	struct audit_filter filter;
 	struct selection s = {&filter, records};
 	uint64_t skipped = 0;
-	int r = make_filter(&c->options, &filter);
+	int r = audit_make_filter(&c->options, &filter);
 
 	if (r != STATUS_OK)
 		return r;

@@ -532,6 +532,50 @@ class WithoutDaemon(Case):
         self.assertEqual(table[-1], "3 records listed.")
         self.away("audit", "--file=/nonexistent", status=1)
 
+    def test_audit_report(self):
+        edu, nvme = {"address": "0000:0c:00.0"}, {"address": "0000:01:00.0"}
+        records = [
+            (1, {"event": "lease.granted", "lease": "a", "uid": 65534, "devices": [nvme, edu],
+                 "caller": {"uid": 0, "for-uid": 65534, "unit": "spdk.service", "label": "vm1"}}),
+            (2, {"event": "lease.refused", "uid": 0, "devices": [edu], "caller": {"uid": 0},
+                 "count": 7}),
+            (3, {"event": "lease.granted", "lease": "b", "uid": 0, "devices": [{"address": "x"}],
+                 "caller": {"uid": 0}}),
+            (4, {"event": "lease.released", "lease": "b", "reason": "hold"}),
+            (3700, {"event": "lease.released", "lease": "a", "reason": "release"}),
+            (3800, {"event": "lease.granted", "lease": "c", "uid": 0, "devices": [edu],
+                    "caller": {"uid": 0}}),
+        ]
+        path = self.write("journal.jsonl", "".join(
+            json.dumps({"realtime": (1700000000 + at) * 1000000, **r}) + "\n" for at, r in records))
+
+        def report(*words):
+            return json.loads(self.away("audit", "report", "--file", path, "--json=short",
+                                        *words).stdout)
+        first, second = report("0000:0c:00.0")
+        start = 1700000001 * 1000000
+        self.assertEqual(first, {
+            "Device": "0000:0c:00.0", "Lease": "a", "From": start, "User": 65534,
+            "Unit": "spdk.service", "Label": "vm1", "Until": start + 3699 * 1000000,
+            "Duration": 3699 * 1000000, "End": "release"})
+        self.assertEqual(second["Lease"], "c")
+        self.assertNotIn("Until", second)
+        self.assertEqual([s["Lease"] for s in report("0c:00.0", "--user=root")], ["c"])
+        self.assertEqual([s["Lease"] for s in report("0c:00.0", "--until=@1700000100")], ["a"])
+        self.assertEqual([s["Lease"] for s in report("0c:00.0", "--since=@1700003750")], ["c"])
+        self.assertEqual([s["Device"] for s in report("*", "--until=@1700000010")],
+                         ["0000:01:00.0", "0000:0c:00.0", "x"])
+        self.assertEqual(report("0000:99:00.0"), [])
+        table = self.away("audit", "report", "--file", path, "0c:00.0").stdout.splitlines()
+        self.assertEqual(table[0].split(), ["FROM", "UNTIL", "DURATION", "USER", "UNIT", "LABEL",
+                                            "LEASE", "END"])
+        self.assertIn("01:01:39", table[1])
+        self.assertIn("release", table[1])
+        self.assertEqual(table[-1], "2 leases listed.")
+        units = self.away("audit", "--file", path, "--unit=spdk*", "--json=short").stdout
+        self.assertEqual([r["lease"] for r in json.loads(units)], ["a"])
+        self.assertIn("7 times", self.away("audit", "--file", path).stdout)
+
     def test_audit_verify(self):
         path, head = self.journal()
         self.assertEqual(self.away("audit", "verify", path).stdout,
