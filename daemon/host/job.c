@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One thread a job, finished jobs on a list under one mutex, one eventfd to wake the loop. The
- * list is the only thing that both sides touch.
+ * list is the only thing that both sides touch. Jobs for which no thread is to be had wait in
+ * order: what may block for good is never run on the loop instead.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include "host/job.h"
 
 #define JOB_STACK (256 * 1024)
+#define THREAD_RETRY_USEC (100 * 1000ULL)
 
 struct job {
 	struct jobs *jobs;
@@ -33,6 +35,8 @@ struct jobs {
 	size_t running;
 	pthread_mutex_t lock;
 	struct job *finished, **finished_tail; /* under lock, oldest first */
+	struct job *waiting, **waiting_tail;   /* for a thread, oldest first; the loop's alone */
+	sd_event_source *retry;
 };
 
 static void *job_thread(void *p)
@@ -92,6 +96,7 @@ int jobs_new(sd_event *event, struct jobs **ret)
 	if (!j)
 		return -ENOMEM;
 	j->finished_tail = &j->finished;
+	j->waiting_tail = &j->waiting;
 	pthread_mutex_init(&j->lock, NULL);
 	j->event = sd_event_ref(event);
 	j->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -123,6 +128,45 @@ static int start_thread(struct job *job)
 	return -r;
 }
 
+static int start_waiting(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct jobs *j = userdata;
+
+	j->retry = sd_event_source_disable_unref(j->retry);
+	while (j->waiting) {
+		struct job *job = j->waiting, *next = job->next;
+
+		/* Its thread may end, and use the link, before this one goes on. */
+		job->next = NULL;
+		if (start_thread(job) < 0) {
+			job->next = next;
+			return sd_event_add_time_relative(j->event, &j->retry, CLOCK_MONOTONIC,
+				THREAD_RETRY_USEC, 0, start_waiting, j);
+		}
+		j->waiting = next;
+		if (!next)
+			j->waiting_tail = &j->waiting;
+	}
+	return 0;
+}
+
+/* Starts the job, or lets it wait behind those that wait already. */
+static int start_or_wait(struct jobs *j, struct job *job)
+{
+	int r = 0;
+
+	if (!j->waiting && start_thread(job) >= 0)
+		return 0;
+	if (!j->retry)
+		r = sd_event_add_time_relative(j->event, &j->retry, CLOCK_MONOTONIC,
+			THREAD_RETRY_USEC, 0, start_waiting, j);
+	if (r < 0)
+		return r;
+	*j->waiting_tail = job;
+	j->waiting_tail = &job->next;
+	return 0;
+}
+
 int jobs_start(struct jobs *j, uint64_t limit_usec, job_run_fn run, job_late_fn late,
 	job_done_fn done, void *arg)
 {
@@ -140,7 +184,7 @@ int jobs_start(struct jobs *j, uint64_t limit_usec, job_run_fn run, job_late_fn 
 		if (r < 0)
 			return r;
 	}
-	r = start_thread(job);
+	r = start_or_wait(j, job);
 	if (r < 0) {
 		sd_event_source_disable_unref(job->timer);
 		return r;
@@ -160,6 +204,7 @@ void jobs_free(struct jobs *j)
 	if (!j)
 		return;
 	sd_event_source_disable_unref(j->wake_source);
+	sd_event_source_disable_unref(j->retry);
 	sd_event_unref(j->event);
 	if (j->running > 0)
 		return; /* their threads still point here */

@@ -22,7 +22,8 @@ int jobs_new(sd_event *event, struct jobs **ret);
 /*
  * Starts run(arg) in a thread; done(arg, result) follows on the loop, exactly once, whatever
  * happens, if 0 is returned. late, when not NULL, is called on the loop when limit_usec passed
- * before that; the job goes on. -EAGAIN: no thread can be had.
+ * before that; the job goes on. When no thread can be had the job waits for one, in order and on
+ * its time. Fails for lack of memory only.
  */
 int jobs_start(struct jobs *j, uint64_t limit_usec, job_run_fn run, job_late_fn late,
 	job_done_fn done, void *arg);
