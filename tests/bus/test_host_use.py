@@ -94,7 +94,7 @@ class HostUse(case.BusTest):
         self.use((NVME, "claimed", "-"))
         self.assertEqual(self.codes(self.user)[0], "allow")
         message = self.refused(ERROR + "InUse", self.user.acquire, [SLOT[0], *SLOT[1:], NVME])
-        for word in (NVME, "block_claim", "HostUse=allow"):
+        for word in (NVME, "exclusive use", "end that use first"):
             self.assertIn(word, message)
         self.untouched()
         self.eventually(lambda: self.d.events("lease.failed"), "journaled")
@@ -104,9 +104,9 @@ class HostUse(case.BusTest):
 
     def test_used_after_the_decision(self):
         self.begin()
-        for fault, use, word in (("host_use:2", "open", "host_use"),
-                                 ("host_use:2", "interface", "host_use"),
-                                 ("block_claim:1", "mounted", "block_claim")):
+        for fault, use, word in (("host_use:2", "open", "device node"),
+                                 ("host_use:2", "interface", "interface"),
+                                 ("block_claim:1", "mounted", "exclusive use")):
             with self.subTest(fault + " " + use):
                 self.use()
                 self.stopped_at(self.d, fault, lambda use=use: self.use((NVME, use, SECRET)))

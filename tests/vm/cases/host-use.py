@@ -105,7 +105,7 @@ def refused_by_claim(address):
 	check(not host_use(address), "HostUse is %s" % host_use(address))
 	before = driver(address)
 	done = ctl("exec", address, "--", "true", uid=NOBODY, status=3)
-	check("block_claim" in done.stderr and address in done.stderr, done.stderr)
+	check("exclusive use" in done.stderr and address in done.stderr, done.stderr)
 	equal(driver(address), before, "the driver")
 
 
