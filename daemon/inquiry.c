@@ -104,7 +104,8 @@ static int run_decide(const struct inquiry *i, struct decision **ret)
 		client.n_gids = 0;
 		client.unit = NULL;
 	}
-	return decide(m->topology, m->policy, &claims, &uses, &client, &i->request.request, ret);
+	return decide(m->topology, m->policy, &claims, &uses, &client, i->peer->uid,
+		&i->request.request, ret);
 }
 
 static void survey(struct inquiry *i, const struct decision *d)

@@ -32,7 +32,10 @@ int bus_caller(struct bus *b, sd_bus_message *m, unsigned cost, struct peer **re
 	return 0;
 }
 
-/* Policy and quota go by another uid: for root, and whom polkit allows. */
+/*
+ * Policy and quota go by another uid: for root, and whom polkit allows. Nobody else acts for root,
+ * whom the Access= of [Defaults] does not bind.
+ */
 static int authorise_for_uid(struct bus *b, sd_bus_message *m, struct peer *peer,
 	const struct bus_request *r, sd_bus_error *e)
 {
@@ -41,6 +44,9 @@ static int authorise_for_uid(struct bus *b, sd_bus_message *m, struct peer *peer
 
 	if (!r->has_for_uid || r->for_uid == peer->uid)
 		return 1;
+	if (r->for_uid == 0)
+		return bus_set_errno(e, -EACCES,
+			"Option for-uid: only root itself may ask on behalf of root (uid 0)");
 	snprintf(uid, sizeof(uid), "%u", (unsigned)r->for_uid);
 	return bus_authorise(b, m, peer, BUS_ACTION_MANAGE, details, e);
 }

@@ -118,6 +118,10 @@ static int read_option(sd_bus_message *m, struct bus_request *r, sd_bus_error *e
 		return k < 0 ? k : set_string(r, key, value, e);
 	}
 	k = sd_bus_message_read(m, "v", "u", &uid);
+	/* (uid_t)-1 means "leave as it is" to the kernel, and so did 65535 once. */
+	if (k >= 0 && (uid == UINT32_MAX || uid == UINT16_MAX))
+		return sd_bus_error_setf(e, SD_BUS_ERROR_INVALID_ARGS,
+			"Option for-uid: %u is not a valid uid", uid);
 	r->has_for_uid = true;
 	r->for_uid = uid;
 	return k;

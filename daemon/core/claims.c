@@ -69,12 +69,12 @@ const struct device *claims_reset_set_around(const struct context *c, const stru
 	return NULL;
 }
 
-/* Whose it is, as far as this caller may know; NULL when out of memory. */
+/* Whose it is, as far as who asks may know; NULL when out of memory. */
 static char *claim_owner(const struct context *c, const struct claim *claim)
 {
-	if (claim->lease && c->client->uid == 0)
+	if (claim->lease && c->told == 0)
 		return format_text(" (lease %s of uid %u)", claim->lease, (unsigned)claim->owner);
-	if (claim->lease && c->client->uid == claim->owner)
+	if (claim->lease && c->told == claim->owner)
 		return format_text(" (your lease %s)", claim->lease);
 	return format_text("%s", "");
 }

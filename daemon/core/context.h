@@ -14,7 +14,8 @@ struct context {
 	const struct policy *policy;
 	const struct claims *claims; /* never NULL */
 	const struct host_uses *uses; /* NULL: not gathered yet */
-	const struct policy_client *client;
+	const struct policy_client *client; /* whose policy and claims count */
+	uid_t told; /* who reads the findings */
 	const struct request *request;
 	struct decision *decision;
 	bool ask; /* a rule wants polkit to be asked */

@@ -156,7 +156,7 @@ static int run_checks(struct context *c)
 }
 
 int decide(const struct topology *t, const struct policy *p, const struct claims *claims,
-	const struct host_uses *uses, const struct policy_client *client,
+	const struct host_uses *uses, const struct policy_client *client, uid_t told,
 	const struct request *request, struct decision **ret)
 {
 	static const struct claims none = {0};
@@ -167,6 +167,7 @@ int decide(const struct topology *t, const struct policy *p, const struct claims
 		.claims = claims ? claims : &none,
 		.uses = uses,
 		.client = client,
+		.told = told,
 		.request = request,
 		.decision = d,
 	};

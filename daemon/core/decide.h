@@ -92,10 +92,12 @@ struct decision {
  * Returns 0 with a decision, allow or not, or -ENOMEM. The snapshot and the policy must outlive the
  * decision. uses NULL: what the host does with the devices is not known yet; then nothing may be
  * taken on the strength of this decision. client->uid 0 bypasses only the Access of [Defaults].
+ * told: the uid that reads the findings, who is not the client in a request for another user. Root
+ * alone is told of others' leases and of what the host does with a device.
  */
 int decide(const struct topology *t, const struct policy *p, const struct claims *claims,
-	const struct host_uses *uses, const struct policy_client *client, const struct request *r,
-	struct decision **ret);
+	const struct host_uses *uses, const struct policy_client *client, uid_t told,
+	const struct request *r, struct decision **ret);
 /* Turns a decision that does not refuse into one that does, by a finding on a requested device or
  * "". 0 or -ENOMEM. */
 int decision_refuse(struct decision *d, enum code code, const char *device, const char *text);

@@ -162,8 +162,7 @@ static int report_class(struct context *c, size_t i, const struct host_use_facts
 	enum host_use_class class)
 {
 	const struct decided_device *dd = &c->decision->devices[i];
-	_cleanup_free_ char *details = c->client->uid == 0 ? details_of(f, class) :
-							     format_text("%s", "");
+	_cleanup_free_ char *details = c->told == 0 ? details_of(f, class) : format_text("%s", "");
 
 	if (!details)
 		return -ENOMEM;

@@ -131,7 +131,8 @@ static void decide_one(const struct topology *t, const struct policy *p,
 	struct decision *d;
 
 	write_address(unleased, address);
-	if (decide(t, p, claims, NULL, &client, &request, &d) < 0 || d->verdict != VERDICT_ALLOW ||
+	if (decide(t, p, claims, NULL, &client, client.uid, &request, &d) < 0 ||
+		d->verdict != VERDICT_ALLOW ||
 		!streq(d->devices[0].rule->name, "last")) {
 		fprintf(stderr, "decide: %s was not decided by the last rule\n", address);
 		exit(EXIT_FAILURE);

@@ -142,6 +142,20 @@ class Admin(case.BusTest):
         self.assertEqual(self.admin.explain([EDU], for_uid=USER)[0], "allow")
         self.assertEqual(self.polkit.questions[1].details["method"], "Explain")
 
+    def test_nobody_acts_for_root(self):
+        for method in (self.admin.acquire, self.admin.explain):
+            text = self.refused(ERROR + "Denied", method, [NVME], for_uid=0)
+            self.assertIn("only root", text)
+        self.assertFalse(self.polkit.questions)
+        self.root.acquire([NVME], for_uid=0).release()
+
+    def test_for_uid_tells_the_caller_what_it_may_know(self):
+        lease = self.user.acquire([NVME])
+        self.assertNotIn(lease.id, str(self.admin.explain([NVME], for_uid=USER)))
+        self.assertIn(lease.id, str(self.user.explain([NVME])))
+        self.assertIn(lease.id, str(self.root.explain([NVME], for_uid=OTHER)))
+        lease.release()
+
     def test_own_things_need_no_polkit(self):
         self.polkit.answers = HANG
         lease = self.user.acquire([NVME], for_uid=USER)

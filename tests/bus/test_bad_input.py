@@ -90,6 +90,10 @@ class BadRequests(case.BusTest):
                 self.assertIn(option, text)
                 self.assertTrue(text.isprintable() and len(text) < 1000, text[:200])
 
+    def test_uids_that_are_none(self):
+        for uid in (0xffffffff, 0xffff):
+            self.bad(INVALID_ARGS, "for-uid", str(uid), **{"for-uid": GLib.Variant("u", uid)})
+
     def test_unknown_options(self):
         for option in ("colour", "", "Handover", "handover ", "x" * 100000, "\x07"):
             with self.subTest(option=option[:20]):

@@ -48,18 +48,31 @@ Test(decide, host_use)
 	run_table(host_use_scenarios);
 }
 
-/* Mount points and the like are for root; the class of a use is for all. */
-Test(decide, details_of_host_use_are_for_root)
+static bool is_told_to_root(const struct scenario *s)
 {
-	for (const struct scenario *s = host_use_scenarios; s->name; s++) {
-		struct outcome o;
+	return s->told ? streq(s->told, "0") : s->uid == 0;
+}
 
-		scenario_run(s, &o);
-		for (size_t i = 0; s->uid && i < o.decision->findings.n; i++)
-			cr_expect_null(strstr(o.decision->findings.items[i].text, "secret"), "%s",
-				o.decision->findings.items[i].text);
-		outcome_done(&o);
-	}
+static void expect_no_secrets(const struct scenario *s)
+{
+	struct outcome o;
+
+	scenario_run(s, &o);
+	for (size_t i = 0; i < o.decision->findings.n; i++)
+		cr_expect_null(strstr(o.decision->findings.items[i].text, "secret"), "%s: %s",
+			s->name, o.decision->findings.items[i].text);
+	outcome_done(&o);
+}
+
+/* Mount points, others' leases and the like are for root; the class of a use is for all. */
+Test(decide, secrets_are_for_root)
+{
+	const struct scenario *const tables[] = {host_use_scenarios, claim_scenarios};
+
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (const struct scenario *s = tables[t]; s->name; s++)
+			if (!is_told_to_root(s))
+				expect_no_secrets(s);
 }
 
 Test(decide, whom_host_use_concerns)
@@ -99,7 +112,7 @@ static struct decision *decide_on(const struct topology *t, const struct policy 
 	struct request request = {.devices = devices};
 	struct decision *d = NULL;
 
-	cr_assert_eq(decide(t, p, NULL, NULL, &client, &request, &d), 0);
+	cr_assert_eq(decide(t, p, NULL, NULL, &client, client.uid, &request, &d), 0);
 	return d;
 }
 
@@ -190,7 +203,7 @@ Test(decide, owner_is_not_told)
 		struct outcome o;
 
 		scenario_run(s, &o);
-		for (size_t i = 0; s->uid && i < o.decision->findings.n; i++) {
+		for (size_t i = 0; !is_told_to_root(s) && i < o.decision->findings.n; i++) {
 			const struct finding *f = &o.decision->findings.items[i];
 
 			cr_expect_null(strstr(f->text, "1001"), "%s: %s", s->name, f->text);

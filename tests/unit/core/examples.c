@@ -192,7 +192,7 @@ Test(examples, decide_as_they_say)
 		request.devices = devices;
 		for (; devices[uses.n]; uses.n++)
 			facts[uses.n] = survey(devices[uses.n], cases[i].in_use && uses.n == 0);
-		cr_assert_eq(decide(t, p, NULL, &uses, &client, &request, &d), 0);
+		cr_assert_eq(decide(t, p, NULL, &uses, &client, client.uid, &request, &d), 0);
 		for (size_t n = 0; n < uses.n; n++)
 			host_use_facts_free(facts[n]);
 		got = refusals(d);

@@ -33,7 +33,7 @@ static struct decision *ask(struct game *g, const struct topology *t, uid_t uid,
 	struct policy_client client = {.uid = uid};
 	struct decision *d = NULL;
 
-	cr_assert_eq(decide(t, g->policy, &g->claims, &g->uses, &client, request, &d), 0);
+	cr_assert_eq(decide(t, g->policy, &g->claims, &g->uses, &client, uid, request, &d), 0);
 	return d;
 }
 

@@ -109,7 +109,7 @@ void scenario_run(const struct scenario *s, struct outcome *ret)
 	if (s->uses)
 		parse_uses(s->uses, facts, &uses.n);
 	cr_assert_eq(decide(ret->topology, ret->policy, &claims, s->uses ? &uses : NULL, &client,
-			     &request, &ret->decision), 0);
+			     s->told ? (uid_t)atoi(s->told) : s->uid, &request, &ret->decision), 0);
 	for (size_t i = 0; i < uses.n; i++)
 		host_use_facts_free(facts[i]);
 }

@@ -9,6 +9,7 @@ struct scenario {
 	const char *machine;  /* changes, as machine_new() takes them */
 	const char *policy;   /* NULL: ALLOW_ALL */
 	uid_t uid;
+	const char *told;     /* the uid that asks for uid; NULL: uid itself */
 	const char *devices;  /* blank separated; NULL: no list at all */
 	struct request request;
 	const char *claims;   /* "ADDRESS,KIND,LEASE,UID[,exclusive] ...": LEASE - for none */

@@ -34,6 +34,11 @@ const struct scenario host_use_scenarios[] = {
 		.uses = SINGLE ",mounted,/srv " SINGLE ",mounted,/home", DENY,
 		.refusals = "host-use.mounted",
 		.says = "a mounted file system is on it: /srv, /home"},
+	{"root is told where when it asks for another user", .uid = 1000, .told = "0",
+		.devices = SINGLE, .uses = SINGLE ",mounted,/srv", DENY,
+		.refusals = "host-use.mounted", .says = "a mounted file system is on it: /srv"},
+	{"who asks for root is not told", .uid = 0, .told = "1000", .devices = SINGLE,
+		.uses = SINGLE ",mounted,secret", DENY, .refusals = "host-use.mounted"},
 	{"but not without end", .uid = 0, .devices = SINGLE,
 		.uses = SINGLE ",mounted,/a " SINGLE ",mounted,/b " SINGLE ",mounted,/c "
 			SINGLE ",mounted,/d " SINGLE ",mounted,/e " SINGLE ",mounted,/f",

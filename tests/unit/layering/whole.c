@@ -19,7 +19,8 @@ int main(void)
 	if (policy_new_deny_all(&policy) < 0 ||
 		topology_new_consume(&facts, NULL, 0, &topology) < 0)
 		return EXIT_FAILURE;
-	if (decide(topology, policy, NULL, NULL, &client, &request, &decision) < 0)
+	if (decide(topology, policy, NULL, NULL, &client, client.uid, &request,
+		    &decision) < 0)
 		return EXIT_FAILURE;
 	return decision->refusal == REFUSAL_NO_SUCH_DEVICE ? EXIT_SUCCESS : EXIT_FAILURE;
 }
