@@ -14,6 +14,8 @@
 
 /* The machine may change between the snapshot and the facts, but not for ever. */
 #define ROUNDS_MAX 2
+/* Refusals told in one record. */
+#define RECORDED_MAX 8
 
 /* Its call is answered by now, or passed on together with the charge. */
 void inquiry_free(struct inquiry *i)
@@ -35,24 +37,42 @@ void inquiry_fail(struct inquiry *i, int error, const char *what)
 	inquiry_free(i);
 }
 
+/* The first refusals, and how many were left out: the client chooses how many there are, and what
+ * it asked for is in the record as well. */
+static json_t *refusal_codes(const struct decision *d, size_t *ret_left_out)
+{
+	json_t *codes = json_array();
+
+	*ret_left_out = 0;
+	for (size_t k = 0; k < d->findings.n; k++) {
+		const struct finding *f = &d->findings.items[k];
+
+		if (f->severity != SEVERITY_REFUSE)
+			continue;
+		if (json_array_size(codes) < RECORDED_MAX)
+			json_array_append_new(codes, json_pack("{s:s, s:s, s:s}", "device",
+				f->device, "code", f->code, "text", f->text));
+		else
+			(*ret_left_out)++;
+	}
+	return codes;
+}
+
 static json_t *refusal_record(const struct inquiry *i, const struct decision *d)
 {
-	json_t *r = record_event("lease.refused"), *devices = json_array(), *codes = json_array();
+	json_t *r = record_event("lease.refused"), *devices = json_array();
+	size_t left_out;
 
 	for (char **s = i->request.request.devices; *s; s++) {
 		_cleanup_free_ char *safe = escape_text(*s, ADDRESS_MAX);
 
 		json_array_append_new(devices, json_pack("{s:s}", "address", safe ? safe : ""));
 	}
-	for (size_t k = 0; k < d->findings.n; k++)
-		if (d->findings.items[k].severity == SEVERITY_REFUSE)
-			json_array_append_new(codes,
-				json_pack("{s:s, s:s, s:s}", "device", d->findings.items[k].device,
-					"code", d->findings.items[k].code, "text",
-					d->findings.items[k].text));
 	json_object_set_new(r, "devices", devices);
 	json_object_set_new(r, "verdict", json_string(verdict_to_string(d->verdict)));
-	json_object_set_new(r, "findings", codes);
+	json_object_set_new(r, "findings", refusal_codes(d, &left_out));
+	if (left_out > 0)
+		json_object_set_new(r, "findings-left-out", json_integer(left_out));
 	json_object_set_new(r, "caller", record_caller(i->peer, i->uid, i->request.label));
 	json_object_set_new(r, "uid", json_integer(i->uid));
 	json_object_set_new(r, "policy-sha256", json_string(i->manager->policy_sha256));

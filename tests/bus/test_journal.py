@@ -171,7 +171,15 @@ class Floods(case.BusTest):
         self.d.end(signal.SIGTERM)
         records, total = self.counts("lease.refused", USER)
         self.assertEqual(total, 200)
-        self.assertLess(records, 40)
+        self.assertLess(records, 10)
+
+    def test_many_devices_in_one_request(self):
+        self.begin()
+        self.flood(1, self.user, ["0000:%02x:00.0" % (n + 0x20) for n in range(60)])
+        self.eventually(lambda: self.d.events("lease.refused"), "it is journaled")
+        record, = self.d.events("lease.refused")
+        self.assertEqual((len(record["devices"]), len(record["findings"])), (60, 8))
+        self.assertEqual(record["findings-left-out"], 52)
 
     def test_over_quota(self):
         self.begin()
