@@ -48,7 +48,7 @@ static int add_partitions(struct survey *s, int dir)
 	int r;
 	DIR *stream = survey_open_directory(dir, ".", &r);
 
-	while (stream && r >= 0 && (entry = readdir(stream))) {
+	while (stream && r >= 0 && (entry = survey_next(stream, &r))) {
 		_cleanup_close_ int partition = -1;
 
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
@@ -59,7 +59,7 @@ static int add_partitions(struct survey *s, int dir)
 	}
 	if (stream)
 		closedir(stream);
-	return r;
+	return r == -ENOENT ? 0 : r;
 }
 
 static int add_upper(struct survey *s, const char *name, const char *below)
@@ -91,7 +91,7 @@ static int add_around(struct survey *s, const char *node)
 	if (r < 0)
 		return r;
 	stream = survey_open_directory(dir, "holders", &r);
-	while (stream && r >= 0 && (entry = readdir(stream)))
+	while (stream && r >= 0 && (entry = survey_next(stream, &r)))
 		if (entry->d_name[0] != '.')
 			r = add_upper(s, entry->d_name, name);
 	if (stream)
@@ -154,7 +154,7 @@ static int add_loops(struct survey *s)
 	int r;
 	DIR *stream = survey_open_directory(s->h->sysfs, "class/block", &r);
 
-	while (stream && r >= 0 && (entry = readdir(stream)))
+	while (stream && r >= 0 && (entry = survey_next(stream, &r)))
 		if (strncmp(entry->d_name, "loop", 4) == 0)
 			r = add_loop(s, entry->d_name);
 	if (stream)

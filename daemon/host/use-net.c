@@ -71,14 +71,14 @@ static int take_uppers(struct survey *s, int dir, const char *name)
 	if (read_link_name_at(dir, "master", &master) >= 0)
 		r = host_use_add(s->facts, HOST_USE_MASTER, "%s in %s", name, master);
 	stream = r < 0 ? NULL : survey_open_directory(dir, ".", &r);
-	while (stream && r >= 0 && (entry = readdir(stream)))
+	while (stream && r >= 0 && (entry = survey_next(stream, &r)))
 		if (strncmp(entry->d_name, "upper_", 6) == 0 &&
 			!streq(entry->d_name + 6, master))
 			r = host_use_add(s->facts, HOST_USE_MASTER, "%s on %s", entry->d_name + 6,
 				name);
 	if (stream)
 		closedir(stream);
-	return r;
+	return r == -ENOENT ? 0 : r; /* gone meanwhile */
 }
 
 static int take_interface(struct survey *s, const struct ifaddrs *addresses, const char *name)

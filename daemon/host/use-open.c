@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who has a device node open. A process's fds show the device's number whatever path or mount
+ * Who has a device node open, as far as time and each user's share allow (use-process.c). A process's fds show the device's number whatever path or mount
  * namespace the node was opened in. Not to be seen are a node that is only mapped, and one in an
  * io_uring or on its way through a socket.
  */
@@ -19,10 +19,12 @@
 
 #define CONSOLES_MAX (64 * 1024)
 /*
- * Any user can have millions of fds to look through. What takes longer than this is given up, and
- * the device counts as used: refused in time, and no thread for ever.
+ * Any user can have millions of fds to look through. What takes longer is given up, and so is what
+ * the users who may not open a node have beyond their share: see take_process().
  */
-#define OPEN_FILES_LIMIT_SEC 5
+#define OPEN_FILES_LIMIT_MSEC 4000
+#define OTHERS_LIMIT_MSEC 1000
+#define OTHERS_FDS 16384 /* of each user */
 
 static const char *node_name(const struct survey *s, dev_t rdev, bool block)
 {
@@ -81,61 +83,128 @@ static int note_open(struct survey *s, int processes, const char *pid, const cha
 		command ? command : "a process", pid);
 }
 
-static time_t now_sec(void)
+uint64_t survey_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec;
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static int take_process(struct survey *s, int processes, const char *pid)
+/* -ETIME when the time is over or the process's user has had his share. */
+static int take_table(struct survey *s, int processes, const struct use_process *p,
+	const char *path, size_t *budget)
+{
+	struct dirent *entry;
+	DIR *stream;
+	int r;
+
+	stream = survey_open_directory(processes, path, &r);
+	while (stream && r >= 0 && (entry = survey_next(stream, &r))) {
+		const char *node;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (*budget == 0 || survey_now() > s->deadline) {
+			r = -ETIME;
+			break;
+		}
+		--*budget;
+		node = node_of_fd(s, dirfd(stream), entry->d_name);
+		if (node)
+			r = note_open(s, processes, p->pid, node);
+	}
+	if (stream)
+		closedir(stream);
+	return r == -ENOENT || r == -ESRCH ? 0 : r;
+}
+
+/* When the first thread has exited the process shows none of its fds, but its other threads do. */
+static int take_threads(struct survey *s, int processes, const struct use_process *p,
+	size_t *budget)
 {
 	struct dirent *entry;
 	char path[64];
 	DIR *stream;
 	int r;
 
-	snprintf(path, sizeof(path), "%.16s/fd", pid);
+	snprintf(path, sizeof(path), "%s/task", p->pid);
 	stream = survey_open_directory(processes, path, &r);
-	while (stream && r >= 0 && (entry = readdir(stream))) {
-		const char *node = entry->d_name[0] == '.' ? NULL :
-			node_of_fd(s, dirfd(stream), entry->d_name);
-
-		if (now_sec() > s->deadline)
-			r = -ETIME;
-		if (node)
-			r = note_open(s, processes, pid, node);
+	while (stream && r >= 0 && (entry = survey_next(stream, &r))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/task/%.16s/fd", p->pid, entry->d_name);
+		r = take_table(s, processes, p, path, budget);
 	}
 	if (stream)
 		closedir(stream);
-	if (r == -EACCES || r == -EPERM)
-		return host_use_add(s->facts, HOST_USE_UNKNOWN_USERS,
-			"processes whose files may not be listed");
 	return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
-/* Of the daemon itself are the loop devices that a survey asks, and claims. */
+/*
+ * What could not be looked through counts as a user if its own user may open a node of the device:
+ * he could as well just do that. Anybody else would keep the device from all by what he may do.
+ */
+static int take_process(struct survey *s, int processes, const struct use_process *p,
+	size_t *budget)
+{
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/fd", p->pid);
+	r = p->leader_gone ? take_threads(s, processes, p, budget) :
+		take_table(s, processes, p, path, budget);
+	if (r == -EACCES || r == -EPERM)
+		return host_use_add(s->facts, HOST_USE_UNKNOWN_USERS,
+			"processes whose files may not be listed");
+	if (r == -ETIME)
+		return p->may_open ? host_use_add(s->facts, HOST_USE_UNKNOWN_USERS,
+			"pid %s of uid %u, which has more open files than can be looked through",
+			p->pid, (unsigned)p->uid) : 0;
+	return r;
+}
+
+static int take_processes(struct survey *s, int processes, const struct use_processes *all)
+{
+	_cleanup_free_ size_t *budgets = calloc(all->n_users + 1, sizeof(*budgets));
+	bool others = false;
+	int r = 0;
+
+	if (!budgets)
+		return -ENOMEM;
+	for (size_t i = 0; i < all->n_users; i++)
+		budgets[i] = OTHERS_FDS;
+	for (size_t i = 0; r >= 0 && i < all->n; i++) {
+		const struct use_process *p = &all->items[i];
+		size_t unlimited = SIZE_MAX;
+
+		if (!p->may_open && !others && s->deadline > survey_now() + OTHERS_LIMIT_MSEC)
+			s->deadline = survey_now() + OTHERS_LIMIT_MSEC;
+		others |= !p->may_open;
+		r = take_process(s, processes, p, p->may_open ? &unlimited : &budgets[p->user]);
+	}
+	return r;
+}
+
 int survey_open_files(struct survey *s)
 {
-	struct dirent *entry;
-	char self[16];
+	struct use_processes all = {0};
 	DIR *stream;
 	int r;
 
 	if (s->n_nodes == 0)
 		return 0;
-	snprintf(self, sizeof(self), "%d", (int)getpid());
-	s->deadline = now_sec() + OPEN_FILES_LIMIT_SEC;
+	s->deadline = survey_now() + OPEN_FILES_LIMIT_MSEC;
 	stream = survey_open_directory(s->h->sysfs, "../proc", &r);
-	while (stream && r >= 0 && (entry = readdir(stream)))
-		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) &&
-			!streq(entry->d_name, self))
-			r = take_process(s, dirfd(stream), entry->d_name);
-	if (stream)
-		closedir(stream);
-	if (r == -ETIME)
-		return host_use_add(s->facts, HOST_USE_UNKNOWN_USERS,
-			"more open files than can be looked through");
+	if (!stream)
+		return r;
+	r = survey_processes(s, stream, &all);
+	if (r >= 0)
+		r = take_processes(s, dirfd(stream), &all);
+	else if (r == -ETIME)
+		r = host_use_add(s->facts, HOST_USE_UNKNOWN_USERS,
+			"more processes than can be looked through");
+	closedir(stream);
+	free(all.items);
 	return r;
 }

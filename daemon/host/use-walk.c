@@ -57,6 +57,17 @@ DIR *survey_open_directory(int dir, const char *path, int *ret_error)
 	return stream;
 }
 
+struct dirent *survey_next(DIR *stream, int *ret_error)
+{
+	struct dirent *entry;
+
+	errno = 0;
+	entry = readdir(stream);
+	if (!entry && errno != 0)
+		*ret_error = -errno;
+	return entry;
+}
+
 bool survey_has_node(const struct survey *s, dev_t rdev, bool block)
 {
 	for (size_t i = 0; i < s->n_nodes; i++)
@@ -119,7 +130,7 @@ static int take_nvme_disks(struct survey *s, const char *subsystem, const char *
 		return 0;
 	path[strlen(path) - strlen(controller)] = '\0';
 	stream = survey_open_directory(s->h->sysfs, path, &r);
-	while (stream && r >= 0 && (entry = readdir(stream))) {
+	while (stream && r >= 0 && (entry = survey_next(stream, &r))) {
 		_cleanup_free_ char *kind = NULL;
 		_cleanup_close_ int dir = -1;
 
@@ -141,7 +152,7 @@ static int take_nvme(struct survey *s, const char *controller)
 	int r;
 	DIR *stream = survey_open_directory(s->h->sysfs, "class/nvme-subsystem", &r);
 
-	while (stream && r >= 0 && (entry = readdir(stream)))
+	while (stream && r >= 0 && (entry = survey_next(stream, &r)))
 		if (entry->d_name[0] != '.')
 			r = take_nvme_disks(s, entry->d_name, controller);
 	if (stream)
@@ -221,7 +232,7 @@ static int walk_children(struct survey *s, DIR *stream, unsigned depth, unsigned
 	struct dirent *entry;
 	int r = 0;
 
-	while (r >= 0 && (entry = readdir(stream))) {
+	while (r >= 0 && (entry = survey_next(stream, &r))) {
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
 		(*ret_directories)++;

@@ -26,7 +26,7 @@ struct survey {
 	size_t n_nodes;
 	char **interfaces; /* names of those that are visible */
 	unsigned visited;  /* directories */
-	time_t deadline;   /* of the look through open files, CLOCK_MONOTONIC, seconds */
+	uint64_t deadline; /* of the look through open files, by survey_now() */
 	bool listed;       /* something whose users can be listed is below the device */
 };
 
@@ -49,9 +49,32 @@ int survey_swaps(struct survey *s);
 /* use-net.c */
 int survey_interfaces(struct survey *s);
 
+/* A process whose open files are to be looked through. */
+struct use_process {
+	char pid[16];
+	uid_t uid;	  /* the real one */
+	size_t user;	  /* from 0, each uid has its own */
+	uint64_t turn;	  /* by how many fds of its user come no later */
+	bool may_open;	  /* its user may open a node of the device */
+	bool leader_gone; /* only its other threads show its fds */
+};
+
+struct use_processes {
+	struct use_process *items;
+	size_t n, n_users;
+};
+
+/* use-process.c: all but our own, in the order to look at them; ret->items is to be freed even on
+ * errors. -ETIME when the deadline is over. */
+int survey_processes(struct survey *s, DIR *proc, struct use_processes *ret);
+
 /* use-open.c: who has a node open, and whether the console is on one. */
 int survey_consoles(struct survey *s);
 int survey_open_files(struct survey *s);
 
 /* Directories of sysfs for reading; -errno. */
 DIR *survey_open_directory(int dir, const char *path, int *ret_error);
+/* The next entry, or NULL at the end (*ret_error is left alone) and on errors. */
+struct dirent *survey_next(DIR *stream, int *ret_error);
+/* CLOCK_MONOTONIC in milliseconds. */
+uint64_t survey_now(void);
