@@ -7,10 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -99,26 +96,6 @@ static int add_around(struct survey *s, const char *node)
 	return r == -ENOENT ? 0 : r;
 }
 
-/*
- * A loop device holds what it stands on neither exclusively nor by any process's fd, and the path
- * that it shows is of somebody's mount namespace: only the loop driver knows the device's number.
- */
-static int loop_backing(struct survey *s, const char *name, dev_t *ret)
-{
-	_cleanup_close_ int fd = -1;
-	struct loop_info64 info;
-
-	fd = openat(s->h->dev, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
-		return -errno;
-	/* huge_encode_dev() of include/linux/kdev_t.h. */
-	*ret = makedev((unsigned)((info.lo_rdevice & 0xfff00) >> 8),
-		(unsigned)((info.lo_rdevice & 0xff) | ((info.lo_rdevice >> 12) & 0xfff00)));
-	return 0;
-}
-
 static const char *block_name(const struct survey *s, dev_t rdev)
 {
 	for (size_t i = 0; i < s->n_nodes; i++)
@@ -127,24 +104,67 @@ static const char *block_name(const struct survey *s, dev_t rdev)
 	return NULL;
 }
 
+/* A node's name has '!' where its path has '/'. */
+static bool is_path_of(const char *name, const char *path)
+{
+	while (*name && (*name == *path || (*name == '!' && *path == '/'))) {
+		name++;
+		path++;
+	}
+	return *name == *path;
+}
+
+/*
+ * The block device with this path: its name in devtmpfs, or that of a mapping. The text is anybody's
+ * choice (the source of a FUSE mount, a file of another mount namespace), so that it is only
+ * compared, and never looked up.
+ */
+static const char *block_by_path(const struct survey *s, const char *path)
+{
+	if (strncmp(path, "/dev/", 5) != 0)
+		return NULL;
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		_cleanup_free_ char *mapping = NULL;
+		const struct use_node *node = &s->nodes[i];
+		char name[HOST_PATH_MAX];
+
+		if (!node->block)
+			continue;
+		if (is_path_of(node->name, path + 5))
+			return node->name;
+		if (strncmp(path, "/dev/mapper/", 12) != 0 ||
+			snprintf(name, sizeof(name), "class/block/%s/dm/name", node->name) >=
+				(int)sizeof(name))
+			continue;
+		if (read_line_at(s->h->sysfs, name, &mapping) >= 0 && streq(mapping, path + 12))
+			return node->name;
+	}
+	return NULL;
+}
+
+/*
+ * A loop device holds what it stands on neither exclusively nor by any process's fd. It is not asked
+ * (LOOP_GET_STATUS64), since the driver then asks the file's server, which may never answer. A file
+ * that is on a file system is found by that one's mount.
+ */
 static int add_loop(struct survey *s, const char *name)
 {
+	_cleanup_free_ char *backing = NULL;
 	char path[HOST_PATH_MAX];
 	const char *below;
-	dev_t backing = 0;
 	int r;
 
-	/* A loop device that stands on nothing has no such directory. */
-	if (snprintf(path, sizeof(path), "class/block/%s/loop", name) >= (int)sizeof(path) ||
-		faccessat(s->h->sysfs, path, F_OK, 0) < 0)
+	if (snprintf(path, sizeof(path), "class/block/%s/loop/backing_file", name) >=
+		(int)sizeof(path))
 		return 0;
-	r = loop_backing(s, name, &backing);
-	if (r == -ENXIO)
-		return 0; /* gone meanwhile */
+	/* A loop device that stands on nothing has no such directory. */
+	r = read_line_at(s->h->sysfs, path, &backing);
+	if (r == -ENOENT || r == -ENODEV)
+		return 0;
 	if (r < 0)
 		return host_use_add(s->facts, HOST_USE_UNKNOWN_USERS, "%s, which cannot be asked: %s",
 			name, errno_name(-r));
-	below = block_name(s, backing);
+	below = block_by_path(s, backing);
 	return below ? add_upper(s, name, below) : 0;
 }
 
@@ -205,24 +225,30 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* The block device behind a node's path, which is looked for below our own /dev. */
-static const char *block_at(const struct survey *s, const char *path)
-{
-	struct stat st;
-
-	if (strncmp(path, "/dev/", 5) != 0 ||
-		fstatat(s->h->dev, path + 5, &st, AT_NO_AUTOMOUNT) < 0 || !S_ISBLK(st.st_mode))
-		return NULL;
-	return block_name(s, st.st_rdev);
-}
-
 /*
  * "36 35 98:0 /root /mount/point OPTIONS [FIELDS...] - TYPE SOURCE SUPER-OPTIONS", proc(5). btrfs
- * and its like have a device number of their own, of major 0, so there the source has to tell.
+ * and bcachefs have a device number of their own, of major 0, so there the source has to tell. Of
+ * the others with major 0 it tells nothing: who mounts a FUSE file system may choose it freely.
  */
+static const char *block_of_mount(const struct survey *s, dev_t number, const char *type,
+	char *source)
+{
+	const char *name = NULL, *path;
+
+	if (major(number) != 0)
+		return block_name(s, number);
+	if (streq(type, "btrfs"))
+		return block_by_path(s, source);
+	if (!streq(type, "bcachefs"))
+		return NULL;
+	while (!name && (path = strsep(&source, ":")))
+		name = block_by_path(s, path);
+	return name;
+}
+
 static int take_mount(struct survey *s, char *line)
 {
-	char *end = strstr(line, " - "), *point, *source, *save;
+	char *end = strstr(line, " - "), *point, *type, *source, *save;
 	unsigned major, minor;
 	const char *name;
 
@@ -231,12 +257,12 @@ static int take_mount(struct survey *s, char *line)
 	*end = '\0';
 	for (int i = 0; i < 5; i++)
 		point = strtok_r(i ? NULL : line, " ", &save);
-	(void)strtok_r(end + 3, " ", &save);
+	type = strtok_r(end + 3, " ", &save);
 	source = strtok_r(NULL, " ", &save);
 	if (!point || !source)
 		return 0;
 	unescape(source);
-	name = major ? block_name(s, makedev(major, minor)) : block_at(s, source);
+	name = block_of_mount(s, makedev(major, minor), type, source);
 	if (!name)
 		return 0;
 	unescape(point);
@@ -277,7 +303,7 @@ int survey_swaps(struct survey *s)
 
 		line[strcspn(line, " \t")] = '\0';
 		unescape(line);
-		name = block_at(s, line);
+		name = block_by_path(s, line);
 		if (name)
 			r = host_use_add(s->facts, HOST_USE_SWAP, "%s", name);
 	}

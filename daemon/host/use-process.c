@@ -174,7 +174,7 @@ static void set_order(struct use_processes *all)
 	qsort(all->items, all->n, sizeof(*all->items), compare_turns);
 }
 
-/* Of the daemon itself are the loop devices that a survey asks, and claims. */
+/* Of the daemon itself are its claims. */
 int survey_processes(struct survey *s, DIR *proc, struct use_processes *ret)
 {
 	_cleanup_free_ struct access *all = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the survey of host use share. A survey reads sysfs, /dev and /proc and changes
- * nothing; only loop devices are opened, to be asked for what they stand on.
+ * What the files of the survey of host use share. A survey reads sysfs, /dev and /proc, opens
+ * no device and changes nothing.
  */
 #pragma once
 

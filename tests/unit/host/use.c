@@ -192,12 +192,31 @@ Test(use, a_disk_with_multipath)
 	expect(NIC, "mounted /srv from nvme1n1p1");
 }
 
-Test(use, a_loop_device_that_cannot_be_asked)
+Test(use, a_loop_device)
 {
+	const char *file = "sys/devices/virtual/block/loop0/loop/backing_file";
+
 	add_block("sys/devices/virtual/block/loop0", "7:0\n", false);
 	expect(NVME, "");
-	tree_write(&tree, "sys/devices/virtual/block/loop0/loop/backing_file", "/dev/nvme0n1\n");
-	expect(NVME, "unknown-users loop0, which cannot be asked: ENOENT");
+	tree_write(&tree, file, "/home/u/dev/nvme0n1\n");
+	expect(NVME, "");
+	tree_write(&tree, file, "/dev/nvme0n1\n");
+	expect(NVME, "holder loop0 on nvme0n1");
+}
+
+/* Only where the file system has no number of its device, and then the source is nobody's choice. */
+Test(use, a_source_is_not_believed)
+{
+	tree_link(&tree, "sys/class/block/nvme0n1/holders/dm-0", "../x");
+	add_block("sys/devices/virtual/block/dm-0", "253:0\n", false);
+	tree_write(&tree, "sys/devices/virtual/block/dm-0/dm/name", "vg-lv\n");
+	tree_write(&tree, "proc/self/mountinfo",
+		"22 1 0:40 / /a rw - fuse.x /dev/nvme0n1 rw\n"
+		"23 1 0:41 / /b rw - btrfs /dev/../dev/nvme0n1 rw\n"
+		"24 1 0:42 / /c rw - btrfs /dev/nvme0n1p1 rw\n"
+		"25 1 0:43 / /d rw - bcachefs /dev/sda:/dev/mapper/vg-lv rw\n");
+	expect(NVME, "holder dm-0 (vg-lv) on nvme0n1, mounted /c from nvme0n1p1, "
+		     "mounted /d from dm-0");
 }
 
 Test(use, an_open_node)
