@@ -275,6 +275,8 @@ static int take_mounts(struct survey *s, const char *path)
 	char *rest, *line;
 	int r = read_file_at(s->h->sysfs, path, MOUNTINFO_MAX, &table, NULL);
 
+	if (r < 0)
+		return survey_unreadable(s, path, r);
 	for (rest = table; r >= 0 && (line = strsep(&rest, "\n"));)
 		r = take_mount(s, line);
 	return r;
@@ -283,10 +285,9 @@ static int take_mounts(struct survey *s, const char *path)
 /* Of PID 1's namespace, which is the host's, and of our own, which may be narrower. */
 int survey_mounts(struct survey *s)
 {
-	int own = take_mounts(s, "../proc/self/mountinfo");
-	int first = take_mounts(s, "../proc/1/mountinfo");
+	int r = take_mounts(s, "../proc/self/mountinfo");
 
-	return own == -ENOMEM || first == -ENOMEM ? -ENOMEM : 0;
+	return r < 0 ? r : take_mounts(s, "../proc/1/mountinfo");
 }
 
 /* "/dev/nvme0n1p3 partition 8388604 0 -2" after a line of headings. A file is on a mounted disk. */
@@ -294,10 +295,11 @@ int survey_swaps(struct survey *s)
 {
 	_cleanup_free_ char *table = NULL;
 	char *rest, *line;
-	int r = 0;
+	int r = read_file_at(s->h->sysfs, "../proc/swaps", SWAPS_MAX, &table, NULL);
 
-	if (read_file_at(s->h->sysfs, "../proc/swaps", SWAPS_MAX, &table, NULL) < 0)
-		return 0;
+	/* Without it the kernel has no swap. */
+	if (r < 0)
+		return r == -ENOENT ? 0 : survey_unreadable(s, "../proc/swaps", r);
 	for (rest = table; r >= 0 && (line = strsep(&rest, "\n"));) {
 		const char *name;
 

@@ -51,13 +51,25 @@ static bool has_ipv6_default(char *table, const char *name)
 	return false;
 }
 
-static bool has_default_route(struct survey *s, const char *name)
+/* 1 when a default route goes through the interface. A protocol that is off has no table. */
+static int find_default_route(struct survey *s, const char *name, const char *path,
+	bool (*has_default)(char *table, const char *name))
 {
-	_cleanup_free_ char *v4 = NULL, *v6 = NULL;
+	_cleanup_free_ char *table = NULL;
+	int r = read_file_at(s->h->sysfs, path, ROUTES_MAX, &table, NULL);
 
-	(void)read_file_at(s->h->sysfs, "../proc/self/net/route", ROUTES_MAX, &v4, NULL);
-	(void)read_file_at(s->h->sysfs, "../proc/self/net/ipv6_route", ROUTES_MAX, &v6, NULL);
-	return (v4 && has_ipv4_default(v4, name)) || (v6 && has_ipv6_default(v6, name));
+	if (r < 0)
+		return r == -ENOENT ? 0 : survey_unreadable(s, path, r);
+	return has_default(table, name);
+}
+
+static int take_routes(struct survey *s, const char *name)
+{
+	int r = find_default_route(s, name, "../proc/self/net/route", has_ipv4_default);
+
+	if (r == 0)
+		r = find_default_route(s, name, "../proc/self/net/ipv6_route", has_ipv6_default);
+	return r <= 0 ? r : host_use_add(s->facts, HOST_USE_ROUTE, "%s", name);
 }
 
 /* The links "master" and "upper_NAME" of its directory (net/core/dev.c). */
@@ -99,8 +111,8 @@ static int take_interface(struct survey *s, const struct ifaddrs *addresses, con
 		r = parse_hex(flags, UINT32_MAX, &bits);
 	if (r >= 0 && (bits & IFF_UP) && has_address(addresses, name))
 		r = host_use_add(s->facts, HOST_USE_INTERFACE, "%s", name);
-	if (r >= 0 && has_default_route(s, name))
-		r = host_use_add(s->facts, HOST_USE_ROUTE, "%s", name);
+	if (r >= 0)
+		r = take_routes(s, name);
 	return r < 0 ? r : take_uppers(s, dir, name);
 }
 

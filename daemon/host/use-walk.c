@@ -68,6 +68,14 @@ struct dirent *survey_next(DIR *stream, int *ret_error)
 	return entry;
 }
 
+int survey_unreadable(struct survey *s, const char *path, int error)
+{
+	if (error == -ENOMEM)
+		return error;
+	return host_use_add(s->facts, HOST_USE_UNKNOWN_USERS, "%s, which cannot be read: %s",
+		path + strlen("../proc/"), errno_name(-error));
+}
+
 bool survey_has_node(const struct survey *s, dev_t rdev, bool block)
 {
 	for (size_t i = 0; i < s->n_nodes; i++)

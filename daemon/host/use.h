@@ -76,5 +76,7 @@ int survey_open_files(struct survey *s);
 DIR *survey_open_directory(int dir, const char *path, int *ret_error);
 /* The next entry, or NULL at the end (*ret_error is left alone) and on errors. */
 struct dirent *survey_next(DIR *stream, int *ret_error);
+/* Notes that "../proc/..." may tell of uses that are not known; error is a negative errno. */
+int survey_unreadable(struct survey *s, const char *path, int error);
 /* CLOCK_MONOTONIC in milliseconds. */
 uint64_t survey_now(void);

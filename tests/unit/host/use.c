@@ -278,6 +278,32 @@ Test(use, default_routes)
 	expect(NIC, "route lo");
 }
 
+/* A directory in a table's place can be opened, but not read. */
+Test(use, tables_that_cannot_be_read)
+{
+	add_nic("lo", "0x1002\n");
+	tree_write(&tree, "proc/self/net/route", NULL);
+	tree_write(&tree, "proc/self/net/ipv6_route", NULL);
+	expect(NIC, "unknown-users self/net/route, which cannot be read: EISDIR, "
+		    "unknown-users self/net/ipv6_route, which cannot be read: EISDIR");
+}
+
+static void tree_remove_file(const char *name)
+{
+	_cleanup_free_ char *path = tree_path(&tree, name);
+
+	cr_assert_eq(unlink(path), 0);
+}
+
+Test(use, mounts_that_cannot_be_read)
+{
+	tree_remove_file("proc/1/mountinfo");
+	tree_remove_file("proc/swaps");
+	tree_write(&tree, "proc/swaps", NULL);
+	expect(NVME, "unknown-users 1/mountinfo, which cannot be read: ENOENT, "
+		     "unknown-users swaps, which cannot be read: EISDIR");
+}
+
 Test(use, bridges_and_vlans)
 {
 	add_nic("lo", "0x1002\n");
