@@ -110,7 +110,8 @@ static int run_decide(const struct inquiry *i, struct decision **ret)
 {
 	_cleanup_free_ struct claim *items = NULL;
 	const struct manager *m = i->manager;
-	struct policy_client client = {i->uid, i->peer->gids, i->peer->n_gids, i->peer->unit};
+	struct policy_client client = {i->uid, i->peer->gids, i->peer->n_gids, i->peer->unit,
+		i->peer->gids_known, i->peer->unit_known};
 	struct host_uses uses = {i->facts.items, i->facts.n};
 	struct claims claims;
 	int r = lease_claims(i->manager, &claims, &items);
@@ -119,11 +120,9 @@ static int run_decide(const struct inquiry *i, struct decision **ret)
 		return r;
 	/* No event tells when an administrator turns them. It cannot fail, so there is no gate. */
 	m->host->ops->switches(m->host, &m->topology->facts);
-	/* The groups and the unit are those of root's own process, not of whom it asks for. */
-	if (i->uid != i->peer->uid) {
-		client.n_gids = 0;
-		client.unit = NULL;
-	}
+	/* The groups and the unit are those of the caller's process, not of whom it asks for. */
+	if (i->uid != i->peer->uid)
+		client = (struct policy_client){.uid = i->uid};
 	return decide(m->topology, m->policy, &claims, &uses, &client, i->peer->uid,
 		&i->request.request, ret);
 }

@@ -91,11 +91,14 @@ const struct policy_key policy_keys[] = {
 	{"User", KEY_MATCH, MATCH_USER, true, parse_user, NULL, "USER...",
 		"The client's user, by name or number."},
 	{"Group", KEY_MATCH, MATCH_GROUP, true, parse_group, NULL, "GROUP...",
-		"A group that the client's process is in, by name or number."},
+		"A group that the client's process is in, by name or number. In a request on "
+		"behalf of another user nobody knows them: then a rule with this key that denies "
+		"is taken to match in it, and any other not to."},
 	{"Unit", KEY_MATCH, MATCH_UNIT, true, parse_unit, NULL, "UNIT...",
 		"The system unit that the client runs in, as spdk.service; or a pattern. Needs "
 		"User= beside it, since a process id can be stale by the time its unit is "
-		"looked up."},
+		"looked up. Where it is not known, a rule that denies is taken to match in this "
+		"key, and any other not to."},
 	{"Access", KEY_TERM, TERM_ACCESS, false, term_parse_access, term_print_access,
 		"allow, ask, deny",
 		"Whether the client may have the device. ask: polkit decides, by the action "

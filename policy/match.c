@@ -27,6 +27,7 @@ struct search {
 	const struct policy *policy;
 	struct facts facts;
 	uint64_t pairs;           /* of all the facts' texts together */
+	unsigned unknown;         /* bits of enum match_key: facts that nobody knows */
 	uint8_t known[KNOWN_MAX]; /* enum known by number of alternatives; the used ones are set */
 };
 
@@ -71,8 +72,16 @@ static void search_init(struct search *s, const struct policy *p,
 	s->policy = p;
 	facts_init(&s->facts, client, d);
 	s->pairs = 0;
+	s->unknown = 0;
 	for (unsigned key = 0; key < MATCH_KEY_N; key++)
 		s->pairs |= s->facts.text[key].pairs;
+	if (!client->groups_known)
+		s->unknown |= 1U << MATCH_GROUP;
+	if (!client->unit_known)
+		s->unknown |= 1U << MATCH_UNIT;
+	/* No rule is told by the text that a unit would have to have. */
+	if (!client->unit_known)
+		s->pairs = UINT64_MAX;
 	memset(s->known, NOT_KNOWN, p->n_alternatives < KNOWN_MAX ? p->n_alternatives : KNOWN_MAX);
 }
 
@@ -109,6 +118,8 @@ static bool alternatives_match(struct search *s, uint32_t number)
 {
 	const struct alternatives *a = &s->policy->alternatives[number];
 
+	if (s->unknown && s->unknown & 1U << a->conditions->key)
+		return true;
 	if (number >= KNOWN_MAX)
 		return any_matches(a, &s->facts);
 	if (s->known[number] == NOT_KNOWN)
@@ -116,11 +127,24 @@ static bool alternatives_match(struct search *s, uint32_t number)
 	return s->known[number] == MATCHES;
 }
 
-/* Of each key that is there, at least one alternative. */
+static enum verdict access_of(const struct policy_rule *rule, const struct policy_client *client)
+{
+	bool own = rule->match && rule->match->own_terms & 1U << TERM_ACCESS;
+
+	return client->uid == 0 && !own ? VERDICT_ALLOW : rule->terms.access;
+}
+
+/*
+ * Of each key that is there, at least one alternative. What nobody knows must not get a client past
+ * a denial, nor to a device.
+ */
 static bool rule_matches(struct search *s, size_t rule)
 {
 	const struct rule_match *m = &s->policy->matches[rule];
 
+	if (m->keys & s->unknown &&
+		access_of(&s->policy->rules[rule], s->facts.client) != VERDICT_DENY)
+		return false;
 	for (size_t i = 0; i < m->n_alternatives; i++)
 		if (!alternatives_match(s, m->alternatives[i]))
 			return false;
@@ -136,13 +160,6 @@ static size_t next_match(struct search *s, size_t rule)
 	while (rule < p->n_rules && ((p->demands[rule] & ~s->pairs) || !rule_matches(s, rule)))
 		rule++;
 	return rule;
-}
-
-static enum verdict access_of(const struct policy_rule *rule, const struct policy_client *client)
-{
-	bool own = rule->match && rule->match->own_terms & 1U << TERM_ACCESS;
-
-	return client->uid == 0 && !own ? VERDICT_ALLOW : rule->terms.access;
 }
 
 const struct policy_rule *policy_match(const struct policy *p, const struct policy_client *client,

@@ -112,7 +112,12 @@ struct policy_client {
 	uid_t uid;
 	const gid_t *gids;
 	size_t n_gids;
-	const char *unit; /* system unit; NULL when unknown, which matches no Unit= */
+	const char *unit; /* system unit; NULL: none, which matches no Unit= */
+	/*
+	 * Else nobody knows: then what is above says nothing, a rule that denies is taken to match
+	 * in that key, and any other not to.
+	 */
+	bool groups_known, unit_known;
 };
 
 /*

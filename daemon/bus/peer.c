@@ -44,6 +44,7 @@ static int read_gids(sd_bus_message *m, struct peer *p)
 		return -ENOMEM;
 	memcpy(p->gids, data, size);
 	p->n_gids = size / sizeof(gid_t);
+	p->gids_known = true;
 	return 0;
 }
 
@@ -136,6 +137,7 @@ void peer_describe(struct peer *p)
 	_cleanup_close_ int proc_fd = -1;
 	char path[32];
 	struct stat st;
+	int r;
 
 	if (p->pid <= 0)
 		return;
@@ -148,11 +150,15 @@ void peer_describe(struct peer *p)
 		return;
 	read_exe(proc_fd, p);
 	read_loginuid(proc_fd, p);
-	if (sd_pid_get_unit(p->pid, &unit) < 0)
+	r = sd_pid_get_unit(p->pid, &unit);
+	/* -ENODATA: in no unit, as a process in a container. */
+	if (r < 0 && r != -ENODATA)
 		return;
 	/* Still the same process: proc_fd's files vanish with it. */
-	if (process_start_time(proc_fd) == p->start_time)
-		p->unit = TAKE_PTR(unit);
+	if (process_start_time(proc_fd) != p->start_time)
+		return;
+	p->unit = TAKE_PTR(unit);
+	p->unit_known = true;
 }
 
 int peer_identify(sd_bus *bus, const char *unique_name, struct peer **ret)

@@ -25,9 +25,11 @@ struct peer {
 	uid_t uid;
 	gid_t *gids; /* all, as the bus reports them */
 	size_t n_gids;
+	bool gids_known;     /* the bus does say */
 	pid_t pid;           /* 0: the bus does not say */
 	uint64_t start_time; /* of the process in clock ticks since boot, 0: unknown */
 	char *unit;          /* system unit, NULL: none or unknown */
+	bool unit_known;     /* there is such a process, in that unit or in none */
 	char *exe;           /* for the journal only, NULL: unknown */
 	uint32_t loginuid;   /* UINT32_MAX: none */
 	bool loginuid_known;

@@ -123,7 +123,7 @@ static void decide_one(const struct topology *t, const struct policy *p,
 	const gid_t gids[] = {100, 1000};
 	const struct policy_client client = {
 		.uid = 1000 + i % USERS, .gids = gids, .n_gids = ARRAY_SIZE(gids),
-		.unit = "spdk.service",
+		.unit = "spdk.service", .groups_known = true, .unit_known = true,
 	};
 	char address[ADDRESS_MAX];
 	char *devices[] = {address, NULL};

@@ -189,6 +189,12 @@ class LeaseObject(case.BusTest):
             self.assertEqual(self.d.resets(SLOT[0]), before + 1, kind)
         lease.release()
 
+    def test_for_uid_does_not_get_past_a_group(self):
+        self.d.write_policy("[Rule no]\nGroup=4242\nAccess=deny\n[Rule tests]\nAccess=allow\n")
+        self.root.call(PATH, MANAGER, "Reload")
+        self.user.acquire([NVME]).release()
+        self.refused(ERROR + "Denied", self.root.acquire, [NVME], for_uid=USER)
+
     def test_for_uid(self):
         self.refused(ERROR + "Denied", self.user.acquire, [NVME], for_uid=OTHER)
         self.refused(ERROR + "Denied", self.user.explain, [NVME], for_uid=OTHER)

@@ -78,8 +78,8 @@ static void match_all(const struct policy *p, const struct policy_errors *errors
 		{"mdev:83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", 0, 0, 0, NULL, NULL, -1},
 	};
 	static const struct policy_client clients[] = {
-		{0, NULL, 0, NULL},
-		{1000, gids, ARRAY_SIZE(gids), "spdk@1.service"},
+		{0, NULL, 0, NULL, true, true},
+		{1000, gids, ARRAY_SIZE(gids), "spdk@1.service", true, true},
 	};
 
 	for (size_t c = 0; c < ARRAY_SIZE(clients); c++)

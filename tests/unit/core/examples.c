@@ -177,7 +177,7 @@ Test(examples, decide_as_they_say)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct policy_client client = {cases[i].uid, users,
-			cases[i].uid == SOMEBODY ? ARRAY_SIZE(users) : 0, cases[i].unit};
+			cases[i].uid == SOMEBODY ? ARRAY_SIZE(users) : 0, cases[i].unit, true, true};
 		_cleanup_free_ char *path = NULL, *got = NULL;
 		_cleanup_strv_free_ char **devices = NULL;
 		_cleanup_decision_free_ struct decision *d = NULL;

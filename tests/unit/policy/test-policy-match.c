@@ -10,6 +10,7 @@ static const gid_t gids[] = {1000, 3};
 
 static const struct policy_client client = {
 	.uid = 1000, .gids = gids, .n_gids = 2, .unit = "spdk@1.service",
+	.groups_known = true, .unit_known = true,
 };
 
 static const struct policy_device device = {
@@ -110,9 +111,10 @@ Test(policy_match, each_key)
 	}
 }
 
-Test(policy_match, unknown_unit_and_groups_match_nothing)
+Test(policy_match, no_unit_and_no_groups_match_nothing)
 {
-	const struct policy_client nobody = {.uid = 1000};
+	const struct policy_client nobody = {
+		.uid = 1000, .groups_known = true, .unit_known = true};
 	_cleanup_policy_free_ struct policy *p = parse_ok(
 		"[Rule unit]\nUser=1000\nUnit=*\nAccess=allow\n[Rule group]\nGroup=0\n"
 		"Access=allow\n");
@@ -122,10 +124,51 @@ Test(policy_match, unknown_unit_and_groups_match_nothing)
 	cr_assert_eq(access, VERDICT_DENY);
 }
 
+static const struct {
+	const char *rules;
+	uid_t uid;
+	bool groups_known, unit_known;
+	const char *rule; /* "": [Defaults] */
+} unknowns[] = {
+#define ALL "[Rule all]\nAccess=allow\n"
+	{"[Rule a]\nGroup=7\nAccess=deny\n" ALL, 1000, false, true, "a"},
+	{"[Rule a]\nGroup=7\nAccess=deny\n" ALL, 1000, true, false, "all"},
+	{"[Rule a]\nGroup=7\nAccess=deny\n" ALL, 0, false, false, "a"},
+	{"[Rule a]\nGroup=7\nId=1b36:*\nAccess=deny\n" ALL, 1000, false, true, "all"},
+	{"[Rule a]\nGroup=7\nAccess=ask\n" ALL, 1000, false, true, "all"},
+	{"[Rule a]\nGroup=7\nAccess=allow\n", 1000, false, true, ""},
+	/* Denies by [Defaults], which do not bind root. */
+	{"[Rule a]\nGroup=7\n" ALL, 1000, false, true, "a"},
+	{"[Rule a]\nGroup=7\n" ALL, 0, false, true, "all"},
+	{"[Rule a]\nUser=1000\nUnit=vm@*.scope\nAccess=deny\n" ALL, 1000, true, false, "a"},
+	{"[Rule a]\nUser=1000\nUnit=vm@1.scope\nAccess=deny\n" ALL, 1000, true, false, "a"},
+	{"[Rule a]\nUser=1000\nUnit=vm@*.scope\nAccess=deny\n" ALL, 1000, false, true, "all"},
+	{"[Rule a]\nUser=1001\nUnit=vm@*.scope\nAccess=deny\n" ALL, 1000, true, false, "all"},
+	{"[Rule a]\nUser=1000\nUnit=*\nAccess=allow\n", 1000, true, false, ""},
+#undef ALL
+};
+
+/* What is not known gets nobody past a denial, and nobody to a device. */
+Test(policy_match, unknown_is_neither_yes_nor_no)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unknowns); i++) {
+		const struct policy_client c = {.uid = unknowns[i].uid,
+			.groups_known = unknowns[i].groups_known,
+			.unit_known = unknowns[i].unit_known};
+		_cleanup_policy_free_ struct policy *p = parse_ok(unknowns[i].rules);
+		const struct policy_rule *rule;
+		enum verdict access;
+
+		rule = policy_match(p, &c, &device, &access);
+		cr_expect_str_eq(rule->name, unknowns[i].rule, "%s", unknowns[i].rules);
+	}
+}
+
 /* systemd escapes with a backslash, and that is not one of fnmatch. */
 Test(policy_match, backslash_is_a_character)
 {
-	const struct policy_client c = {.uid = 1, .unit = "a\\x2db@1.service"};
+	const struct policy_client c = {
+		.uid = 1, .unit = "a\\x2db@1.service", .unit_known = true};
 	_cleanup_policy_free_ struct policy *p =
 		parse_ok("[Rule a]\nUser=1\nUnit=a\\x2db@*.service\nAccess=allow\n");
 	enum verdict access;

@@ -46,6 +46,7 @@ static const char *const words[KEYS][10] = {
 };
 
 struct rule {
+	bool deny;
 	const char *words[KEYS][WORDS_MAX];
 };
 
@@ -74,9 +75,9 @@ static struct policy_device random_device(void)
 
 static struct rule random_rule(struct text *t, unsigned number)
 {
-	struct rule rule = {0};
+	struct rule rule = {.deny = below(2)};
 
-	text_appendf(t, "[Rule r%u]\nAccess=%s\n", number, below(2) ? "allow" : "deny");
+	text_appendf(t, "[Rule r%u]\nAccess=%s\n", number, rule.deny ? "deny" : "allow");
 	for (unsigned key = 0; key < KEYS; key++) {
 		unsigned n = below(3) ? 0 : 1 + below(WORDS_MAX), all = 0;
 
@@ -140,8 +141,12 @@ static bool rule_holds(const struct rule *r, const struct policy_client *c,
 	for (unsigned key = 0; key < KEYS; key++) {
 		bool found = !r->words[key][0];
 
-		for (unsigned i = 0; i < WORDS_MAX && r->words[key][i] && !found; i++)
-			found = holds(key, r->words[key][i], c, d);
+		if (!found && ((key == GROUP && !c->groups_known) ||
+				      (key == UNIT && !c->unit_known)))
+			found = r->deny;
+		else
+			for (unsigned i = 0; i < WORDS_MAX && r->words[key][i] && !found; i++)
+				found = holds(key, r->words[key][i], c, d);
 		if (!found)
 			return false;
 	}
@@ -152,7 +157,7 @@ static size_t check(const struct policy *p, const struct rule *rules, size_t n, 
 {
 	struct policy_client c = {
 		.uid = 1000 + below(3), .gids = gids + below(2), .n_gids = below(3),
-		.unit = PICK(units),
+		.unit = PICK(units), .groups_known = below(4), .unit_known = below(4),
 	};
 	struct policy_device d = random_device();
 	const struct policy_rule *found;
