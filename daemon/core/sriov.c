@@ -69,6 +69,22 @@ int sriov_check_bind(struct context *c, size_t i, const struct device *pf)
 		whose, *whose ? " " : "", pf->driver);
 }
 
+static int check_pf(struct context *c, size_t i, const struct device *d, const struct device *pf)
+{
+	const char *requested = c->decision->devices[i].device->address;
+	const struct claim *claim = claim_find(c, pf);
+
+	if (context_is_requested(c, pf))
+		return 0;
+	if (claim_holds(claim))
+		return report(c, CODE_SRIOV_PF_LEASED, requested, NULL,
+			"%s, the PF of %s, belongs to another lease", pf->address, d->address);
+	if (claim_keeps_off(c, claim))
+		return report(c, CODE_SRIOV_PF_QUARANTINED, requested, NULL,
+			"%s, the PF of %s, is in quarantine", pf->address, d->address);
+	return 0;
+}
+
 int sriov_check(struct context *c, size_t i, const struct device *d)
 {
 	struct device *const *vfs;
@@ -83,8 +99,5 @@ int sriov_check(struct context *c, size_t i, const struct device *d)
 	if (!d->physical_function)
 		return 0;
 	pf = topology_find(c->topology, d->physical_function);
-	if (!pf || context_is_requested(c, pf) || !claim_holds(claim_find(c, pf)))
-		return 0;
-	return report(c, CODE_SRIOV_PF_LEASED, c->decision->devices[i].device->address, NULL,
-		"%s, the PF of %s, belongs to another lease", pf->address, d->address);
+	return pf ? check_pf(c, i, d, pf) : 0;
 }
