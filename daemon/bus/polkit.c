@@ -48,6 +48,8 @@ const char *bus_action_id(enum bus_action a)
 const char *bus_answer_to_text(enum bus_answer a)
 {
 	switch (a) {
+	case BUS_ANSWER_NONE:
+		return "polkit has not answered";
 	case BUS_ANSWER_YES:
 		return "polkit authorises it";
 	case BUS_ANSWER_NO:

@@ -11,6 +11,7 @@
 #include "bus/peer.h"
 
 enum bus_answer {
+	BUS_ANSWER_NONE,           /* not asked, or not answered: what is all zeroes says no */
 	BUS_ANSWER_YES,
 	BUS_ANSWER_NO,
 	BUS_ANSWER_DISMISSED,      /* by the user, in the authentication dialogue */
