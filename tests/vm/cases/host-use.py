@@ -4,6 +4,8 @@ with its code, ended, and then the device is granted."""
 import signal
 import struct
 import subprocess
+import sys
+import time
 from contextlib import contextmanager
 
 from harness import *
@@ -182,6 +184,59 @@ def case_an_open_disk():
 		other = subprocess.Popen(["setpriv", "--reuid=%d" % NOBODY, "--clear-groups", "sleep",
 			"1000"], stdin=f)
 	try:
+		refused(NVME, "open", secret="pid %d" % other.pid)
+	finally:
+		other.kill()
+		other.wait()
+	granted(NVME)
+
+
+FLOOD = """
+import os, resource, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (300000, 300000))
+os.setuid(%d)
+for _ in range(299990):
+	os.dup(0)
+print("open", flush=True)
+time.sleep(1000)
+""" % NOBODY
+
+
+def case_a_flood_of_open_files():
+	"""It neither keeps the device from others nor hides who has it open."""
+	flood = subprocess.Popen([sys.executable, "-c", FLOOD], stdin=subprocess.DEVNULL,
+		stdout=subprocess.PIPE, text=True)
+	try:
+		equal(flood.stdout.readline(), "open\n", "the flood")
+		node = disk(NVME)
+		with open(node, "rb"):
+			refused(NVME, "open", secret="pid %d" % os.getpid())
+		start = time.monotonic()
+		granted(NVME)
+		print("granted and released in %.1f s beside the flood" % (time.monotonic() - start))
+	finally:
+		flood.kill()
+		flood.wait()
+
+
+ORPHAN = """
+import ctypes, threading, time
+def last():
+	time.sleep(1)
+	print("alone", flush=True)
+	time.sleep(1000)
+threading.Thread(target=last).start()
+ctypes.CDLL(None).syscall(60 if __import__("os").uname().machine == "x86_64" else 93, 0)
+"""
+
+
+def case_a_node_open_in_a_process_without_its_first_thread():
+	with open(disk(NVME), "rb") as f:
+		other = subprocess.Popen([sys.executable, "-c", ORPHAN], stdin=f,
+			stdout=subprocess.PIPE, text=True)
+	try:
+		equal(other.stdout.readline(), "alone\n", "the thread")
+		equal(Path("/proc/%d/stat" % other.pid).read_text().split()[2], "Z", "the state")
 		refused(NVME, "open", secret="pid %d" % other.pid)
 	finally:
 		other.kill()
