@@ -25,7 +25,7 @@ static const struct table_column columns[] = {
 	[TIME] = {"TIME", 0},
 	[EVENT] = {"EVENT", 0},
 	[LEASE] = {"LEASE", 0},
-	[DEVICES] = {"DEVICES", TABLE_TRUNCATE},
+	[DEVICES] = {"DEVICES", 0},
 	[USER] = {"USER", 0},
 	[RESULT] = {"RESULT", TABLE_TRUNCATE},
 };

@@ -576,6 +576,31 @@ class WithoutDaemon(Case):
         self.assertEqual([r["lease"] for r in json.loads(units)], ["a"])
         self.assertIn("7 times", self.away("audit", "--file", path).stdout)
 
+    def test_audit_table(self):
+        """At 80 columns the devices are whole; what gives way is the result."""
+        device = {"address": "0000:02:00.0"}
+        records = [
+            {"event": "lease.refused", "uid": 65534, "verdict": "deny", "count": 3,
+             "devices": [device], "findings": [{"device": device["address"], "code": c}
+                                               for c in ("busy.leased", "access.denied")]},
+            {"event": "device.quarantined", "device": device["address"], "uid": 0,
+             "reason": "a reset failed, and the device cannot be trusted any more"},
+            {"event": "lease.granted", "lease": "l01234567890", "uid": 65534,
+             "devices": [device, {"address": "0000:02:00.1"}], "backend": "legacy"}]
+        path = self.write("table.jsonl", "".join(
+            json.dumps({"seq": seq, "prev": "0" * 64, "realtime": 1700000000000000, **record}) +
+            "\n" for seq, record in enumerate(records, 1)))
+        self.assertIn("deny, busy.leased, access.denied, 3 times\n",
+                      self.away("audit", "--file", path).stdout)
+        bus = Bus(())
+        self.addCleanup(bus.close)
+        text = on_terminal(bus, ["audit", "--file", path], 80)
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+        self.assertLessEqual(max(map(len, lines)), 80, text)
+        for line in lines[1:4]:
+            self.assertIn(device["address"] + " ", line)
+        self.assertIn(" +1 ", lines[3])
+
     def test_audit_verify(self):
         path, head = self.journal()
         self.assertEqual(self.away("audit", "verify", path).stdout,
