@@ -58,16 +58,25 @@ static json_t *refusal_codes(const struct decision *d, size_t *ret_left_out)
 	return codes;
 }
 
+/* A valid one in its one form, by which audit finds it and repeats are folded. */
+static json_t *recorded_device(const char *given)
+{
+	char address[ADDRESS_MAX];
+	_cleanup_free_ char *safe = NULL;
+
+	if (address_parse(given, address, NULL) >= 0)
+		return json_pack("{s:s}", "address", address);
+	safe = escape_text(given, ADDRESS_MAX);
+	return json_pack("{s:s}", "address", safe ? safe : "");
+}
+
 static json_t *refusal_record(const struct inquiry *i, const struct decision *d)
 {
 	json_t *r = record_event("lease.refused"), *devices = json_array();
 	size_t left_out;
 
-	for (char **s = i->request.request.devices; *s; s++) {
-		_cleanup_free_ char *safe = escape_text(*s, ADDRESS_MAX);
-
-		json_array_append_new(devices, json_pack("{s:s}", "address", safe ? safe : ""));
-	}
+	for (char **s = i->request.request.devices; *s; s++)
+		json_array_append_new(devices, recorded_device(*s));
 	json_object_set_new(r, "devices", devices);
 	json_object_set_new(r, "verdict", json_string(verdict_to_string(d->verdict)));
 	json_object_set_new(r, "findings", refusal_codes(d, &left_out));

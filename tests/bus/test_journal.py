@@ -10,7 +10,7 @@ import threading
 import time
 
 import case
-from client import ERROR, LEASE, MANAGER, Refused
+from client import ERROR, INVALID_ARGS, LEASE, MANAGER, Refused
 from daemon import OTHER, POLICY, USER
 
 NVME = "0000:01:00.0"
@@ -156,6 +156,19 @@ class Floods(case.BusTest):
         folded, = [r for r in self.d.events("lease.refused") if r.get("count") == 199]
         self.assertEqual({d["address"] for d in folded["devices"]}, {"0000:98:00.0", "0000:99:00.0"})
         self.assertEqual(folded["caller"], {"uid": USER})
+
+    def test_one_device_in_many_forms(self):
+        """A device is recorded by its address, however it was typed; what is none, as it was."""
+        self.begin()
+        self.flood(1, self.user, ["0000:9a:00.0"])
+        self.flood(2, self.user, ["9a:00.0"])
+        self.flood(3, self.user, ["0000:9A:00.0"])
+        self.flood(1, self.other, ["9A:00.0\n"], INVALID_ARGS)
+        self.d.end(signal.SIGTERM)
+        self.assertEqual(self.counts("lease.refused", USER), (2, 6))
+        told = {r["uid"]: r["devices"] for r in self.d.events("lease.refused")}
+        self.assertEqual(told[USER], [{"address": "0000:9a:00.0"}])
+        self.assertEqual(told[OTHER], [{"address": "9A:00.0\\x0a"}])
 
     def test_a_window_ends(self):
         """Without any further call the count is told."""
