@@ -109,6 +109,15 @@ enum refusal findings_refusal(const struct findings *f)
 	return found;
 }
 
+/* The next refusal helps with the same: it is said there. */
+static bool help_follows(const struct findings *f, size_t i)
+{
+	for (size_t k = i + 1; k < f->n; k++)
+		if (f->items[k].severity == SEVERITY_REFUSE)
+			return streq(f->items[i].help, f->items[k].help);
+	return false;
+}
+
 char *findings_to_message(const struct findings *f)
 {
 	_cleanup_text_ struct text t = {0};
@@ -124,7 +133,7 @@ char *findings_to_message(const struct findings *f)
 		if (*it->device)
 			text_appendf(&t, "%s: ", it->device);
 		text_append(&t, it->text);
-		if (*it->help)
+		if (*it->help && !help_follows(f, i))
 			text_appendf(&t, " (%s)", it->help);
 	}
 	return text_steal(&t);

@@ -64,6 +64,7 @@ int findings_addv(struct findings *f, enum severity severity, enum refusal refus
 	PRINTF_LIKE(7, 0);
 /* The refusal of highest precedence, REFUSAL_NONE when nothing refuses. */
 enum refusal findings_refusal(const struct findings *f);
-/* The refusals in one text, one a line "device: text (help)". NULL when out of memory. */
+/* The refusals in one text, one a line "device: text (help)"; help that is the
+ * next one's too only there. NULL when out of memory. */
 char *findings_to_message(const struct findings *f);
 void findings_done(struct findings *f);

@@ -38,12 +38,13 @@ def error_of(findings):
 
 
 def message_of(findings):
-    """The refusals, one a line."""
+    """The refusals, one a line; help that is the next one's too only there."""
     lines = []
-    for f in findings:
-        if f["severity"] == "refuse":
-            device = f["device"] + ": " if f["device"] else ""
-            lines.append(device + f["text"] + (" (%s)" % f["help"] if f["help"] else ""))
+    refusals = [f for f in findings if f["severity"] == "refuse"]
+    for f, following in zip(refusals, refusals[1:] + [{"help": ""}]):
+        device = f["device"] + ": " if f["device"] else ""
+        helps = f["help"] and f["help"] != following["help"]
+        lines.append(device + f["text"] + (" (%s)" % f["help"] if helps else ""))
     return "\n".join(lines)
 
 

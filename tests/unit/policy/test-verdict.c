@@ -72,3 +72,19 @@ Test(findings, message_tells_refusals_only)
 	cr_assert_str_eq(message, "a: is leased (wait)\ntoo many leases");
 	findings_done(&f);
 }
+
+Test(findings, message_helps_once)
+{
+	_cleanup_free_ char *message = NULL;
+	struct findings f = {0};
+
+	findings_add(&f, SEVERITY_REFUSE, REFUSAL_IN_USE, "x", "a", "unmount it", "mounted on /");
+	findings_add(&f, SEVERITY_OK, REFUSAL_NONE, "x", "a", "", "fine");
+	findings_add(&f, SEVERITY_REFUSE, REFUSAL_IN_USE, "x", "a", "unmount it", "mounted on /b");
+	findings_add(&f, SEVERITY_REFUSE, REFUSAL_BUSY, "x", "b", "wait", "is leased");
+	findings_add(&f, SEVERITY_REFUSE, REFUSAL_IN_USE, "x", "c", "unmount it", "mounted on /c");
+	message = findings_to_message(&f);
+	cr_assert_str_eq(message, "a: mounted on /\na: mounted on /b (unmount it)\n"
+		"b: is leased (wait)\nc: mounted on /c (unmount it)");
+	findings_done(&f);
+}
