@@ -324,10 +324,7 @@ int manager_reload(struct manager *m, const struct peer *peer, char **ret_messag
 /* A policy with an error at start denies all; the leases that exist stay. */
 static int first_policy(struct manager *m)
 {
-	/* A rule, since root bypasses [Defaults]: the files that are broken may deny root, too. */
-	static const char deny_everybody[] = "[Rule no-valid-policy]\nAccess=deny\n";
 	_cleanup_free_ char *message = NULL;
-	struct policy_errors errors = {0};
 	struct policy *p;
 	int r = manager_reload(m, NULL, &message);
 
@@ -335,8 +332,7 @@ static int first_policy(struct manager *m)
 		return 0;
 	sd_journal_print(LOG_ERR, "The policy could not be read, so nobody is given a device: %s",
 		message ? message : errno_name(-r));
-	r = policy_parse("no policy in force", deny_everybody, strlen(deny_everybody), &p, &errors);
-	policy_errors_done(&errors);
+	r = policy_new_deny_all(&p);
 	if (r >= 0)
 		put_in_force(m, p, NULL);
 	return r;

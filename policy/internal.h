@@ -97,6 +97,7 @@ struct policy {
 	char **files; /* names that rules borrow */
 	size_t n_files;
 	char *text;
+	bool deny_all; /* by policy_new_deny_all() */
 };
 
 /* FNV-1a: spreads short texts well enough to tell most of them apart without reading them. */

@@ -159,8 +159,15 @@ int policy_new_deny_all(struct policy **ret)
 
 	if (r >= 0)
 		r = loader_finish(&l, ret);
+	if (r >= 0)
+		(*ret)->deny_all = true;
 	loader_done(&l);
 	return r;
+}
+
+bool policy_is_deny_all(const struct policy *p)
+{
+	return p->deny_all;
 }
 
 const char *policy_text(const struct policy *p)

@@ -132,8 +132,10 @@ int policy_load_files(char *const *files, struct policy **ret, struct policy_err
 /* The same for one text in memory; name stands in messages. */
 int policy_parse(const char *name, const char *text, size_t size, struct policy **ret,
 	struct policy_errors *errors);
-/* No rule, Access=deny and the built-in defaults: what is in force when nothing could be loaded. */
+/* No rule, Access=deny and the built-in defaults: what is in force when nothing could be loaded.
+ * It is for decisions to deny root as well then, since the files may have denied root. */
 int policy_new_deny_all(struct policy **ret);
+bool policy_is_deny_all(const struct policy *p);
 void policy_free(struct policy *p);
 DEFINE_CLEANUP(struct policy *, policy_free);
 #define _cleanup_policy_free_ _cleanup_(policy_free_cleanup)

@@ -74,7 +74,12 @@ int access_check(struct context *c)
 			dd->isolation = c->request->isolation;
 		dd->reset_set = dd->rule->terms.reset_set | c->request->reset_set;
 
-		if (dd->access == VERDICT_ALLOW)
+		if (policy_is_deny_all(c->policy)) {
+			dd->access = VERDICT_DENY;
+			r = report(c, CODE_ACCESS_NO_POLICY, dd->device->address, NULL,
+				"the policy could not be read when the daemon started, so nobody "
+				"is given a device");
+		} else if (dd->access == VERDICT_ALLOW)
 			r = report_allowed(c, dd->device, dd->rule);
 		else if (dd->access == VERDICT_ASK)
 			r = report_ask(c, dd->device, dd->rule);

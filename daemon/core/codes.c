@@ -62,6 +62,10 @@ static const struct code_info table[CODE_N] = {
 	[CODE_ACCESS_CHANGED] = REFUSE("access.changed", DENIED,
 		"The policy, the rule or what polkit was told changed while it was asked.",
 		"ask again"),
+	[CODE_ACCESS_NO_POLICY] = REFUSE("access.no-policy", DENIED,
+		"The policy could not be read when the daemon started, so nobody is given a device.",
+		"an administrator should run devleasectl policy check, mend the files, then run "
+		"devleasectl reload"),
 	[CODE_BACKEND_CHOSEN] = OK("backend.chosen", "The backend that the lease would run on."),
 	[CODE_BACKEND_CONFLICT] = REFUSE("backend.conflict", DENIED,
 		"The rules of two devices demand different backends.",

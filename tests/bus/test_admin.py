@@ -8,7 +8,7 @@ import authority
 import case
 from authority import CHALLENGE, HANG, NO, YES
 from client import DEVICE, ERROR, LEASE, MANAGER, PATH, Refused, device_path
-from daemon import OTHER, USER
+from daemon import OTHER, POLICY, USER
 from gi.repository import GLib
 
 NVME, EDU = "0000:01:00.0", "0000:0c:00.0"
@@ -63,6 +63,21 @@ class Admin(case.BusTest):
                          (RELOAD, {"name": self.admin.name}, {"method": "Reload"}))
         caller = self.records("policy.loaded", 2)[1]["caller"]
         self.assertEqual((caller["uid"], caller["polkit"]), (OTHER, [RELOAD]))
+
+    def test_no_policy_at_start(self):
+        """Nobody is given a device, root neither, and both learn what is to be done."""
+        self.d.stop()
+        d = self.daemon(policy="[Rule broken\n")
+        for client in (self.user, self.root):
+            verdict, findings = client.explain([NVME])
+            self.assertEqual(verdict, "deny")
+            finding, = [f for f in findings if f["code"].startswith("access.")]
+            self.assertEqual(finding["code"], "access.no-policy")
+            self.assertIn("devleasectl reload", finding["help"])
+            self.refused(ERROR + "Denied", client.acquire, [NVME])
+        d.write_policy(POLICY)
+        self.reload(self.root)
+        self.user.acquire([NVME]).release()
 
     def test_quarantine_and_clear(self):
         self.quarantine(self.admin)

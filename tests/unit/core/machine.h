@@ -48,6 +48,8 @@
  * NULL for none.
  */
 struct topology *machine_new(const char *changes);
+/* For machine_policy(): the one in force when none could be read. */
+#define NO_POLICY "none"
 /* A policy from its text; the test fails when it has an error. */
 struct policy *machine_policy(const char *text);
 

@@ -292,6 +292,9 @@ Test(random, leases_are_apart, .fini = tell_seed)
 		/* Those of polkit's answers are put in after a decision. */
 		if (c >= CODE_ACCESS_NOT_AUTHORISED && c <= CODE_ACCESS_CHANGED)
 			continue;
+		/* The policies that are made can be read. */
+		if (c == CODE_ACCESS_NO_POLICY)
+			continue;
 		cr_expect_geq(totals.codes[c], CODE_HITS, "%s came up %u times: world.c and game.c "
 			"have to make what leads to it", code_info(c)->name, totals.codes[c]);
 	}

@@ -7,7 +7,7 @@
 struct scenario {
 	const char *name;
 	const char *machine;  /* changes, as machine_new() takes them */
-	const char *policy;   /* NULL: ALLOW_ALL */
+	const char *policy;   /* NULL: ALLOW_ALL; or NO_POLICY */
 	uid_t uid;
 	const char *told;     /* the uid that asks for uid; NULL: uid itself */
 	const char *devices;  /* blank separated; NULL: no list at all */
