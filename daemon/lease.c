@@ -269,14 +269,22 @@ int lease_claims(struct manager *m, struct claims *ret, struct claim **ret_items
 			const struct assigned_device *d = &l->assignment->devices[i];
 
 			/* Requested devices come first in both arrays. */
-			items[n++] = (struct claim){d->address, claim_of(l, d), l->id, l->uid,
-				i < l->n_devices && l->devices[i].exclusive};
+			items[n++] = (struct claim){
+				.address = d->address,
+				.kind = claim_of(l, d),
+				.lease = l->id,
+				.owner = l->uid,
+				.exclusive = i < l->n_devices && l->devices[i].exclusive,
+			};
 		}
 	for (size_t i = 0; i < m->n_marks; i++)
 		if (!lease_of_device(m, m->marks[i].address))
-			items[n++] = (struct claim){m->marks[i].address,
-				m->marks[i].quarantined ? CLAIM_QUARANTINED : CLAIM_SAME_UID, NULL,
-				m->marks[i].uid};
+			items[n++] = (struct claim){
+				.address = m->marks[i].address,
+				.kind = m->marks[i].quarantined ? CLAIM_QUARANTINED : CLAIM_SAME_UID,
+				.owner = m->marks[i].uid,
+				.reason = m->marks[i].reason,
+			};
 	qsort(items, n, sizeof(*items), compare_claims);
 	*ret = (struct claims){items, n, count_leases, count_devices, m};
 	*ret_items = items;

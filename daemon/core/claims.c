@@ -82,11 +82,29 @@ static char *claim_owner(const struct context *c, const struct claim *claim)
 static int report_taken(struct context *c, const struct device *d, const struct claim *claim,
 	enum code code, const char *what)
 {
+	/* Others can do nothing about the processes that hold it, and learn nothing of them. */
+	bool may_know = c->told == 0 || c->told == claim->owner;
+	const char *help = code != CODE_BUSY_RELEASING || !may_know ? NULL :
+		"try again in a moment; when it stays so, a process still holds an fd of it, and "
+		"the lease ends when that is closed";
 	_cleanup_free_ char *owner = claim_owner(c, claim);
 
 	if (!owner)
 		return -ENOMEM;
-	return report(c, code, d->address, NULL, "%s%s", what, owner);
+	return report(c, code, d->address, help, "%s%s", what, owner);
+}
+
+/* The reason may tell of another user's lease, or be an administrator's words. */
+static int report_quarantined(struct context *c, const struct device *d, const struct claim *claim)
+{
+	_cleanup_free_ char *reason = NULL;
+
+	if (c->told != 0 || !claim->reason || !*claim->reason)
+		return report(c, CODE_QUARANTINE_DEVICE, d->address, NULL, "is quarantined");
+	reason = escape_text(claim->reason, 256);
+	if (!reason)
+		return -ENOMEM;
+	return report(c, CODE_QUARANTINE_DEVICE, d->address, NULL, "is quarantined: %s", reason);
 }
 
 static int check_reset_set_around(struct context *c, const struct device *d)
@@ -119,8 +137,7 @@ int claims_check(struct context *c, size_t i)
 		return report_taken(c, dd->device, claim, CODE_BUSY_STUCK,
 			"is stuck in an operation of the kernel that does not end");
 	case CLAIM_QUARANTINED:
-		return report(c, CODE_QUARANTINE_DEVICE, dd->device->address, NULL,
-			"is quarantined");
+		return report_quarantined(c, dd->device, claim);
 	case CLAIM_SAME_UID:
 		break;
 	}

@@ -42,6 +42,7 @@ struct claim {
 	enum claim_kind kind;
 	const char *lease; /* id, NULL without lease */
 	uid_t owner;
+	const char *reason; /* of a quarantine, NULL when not known; for root alone */
 	bool exclusive;    /* the lease requires this device's reset set for itself */
 };
 struct claims {

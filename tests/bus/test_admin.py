@@ -82,6 +82,9 @@ class Admin(case.BusTest):
     def test_quarantine_and_clear(self):
         self.quarantine(self.admin)
         self.assertEqual(self.root.state(NVME), "quarantined")
+        for client, text in ((self.root, "is quarantined: why"), (self.user, "is quarantined")):
+            self.assertIn(text, [f["text"] for f in client.explain([NVME])[1]
+                                 if f["code"] == "quarantine.device"])
         self.quarantine(self.admin, method="Clear")
         self.assertEqual(self.root.state(NVME), "free")
         self.assertEqual([(q.action, q.details) for q in self.polkit.questions],
