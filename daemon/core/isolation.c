@@ -14,12 +14,14 @@ static const char *remapping_state(enum tristate interrupt_remapping)
 					 : "interrupt remapping is not known to be on";
 }
 
-/* The module whose switch is on, or NULL. */
+/* The modules whose switches are on, as the beginning of a sentence, or NULL. */
 static const char *unsafe_switch(const struct host_facts *facts)
 {
+	if (facts->unsafe_interrupts_type1 && facts->unsafe_interrupts_iommufd)
+		return "the modules vfio_iommu_type1 and iommufd allow";
 	if (facts->unsafe_interrupts_type1)
-		return "vfio_iommu_type1";
-	return facts->unsafe_interrupts_iommufd ? "iommufd" : NULL;
+		return "the module vfio_iommu_type1 allows";
+	return facts->unsafe_interrupts_iommufd ? "the module iommufd allows" : NULL;
 }
 
 static int check_strict(struct context *c, const struct device *d, const struct device **mates,
@@ -53,7 +55,7 @@ static int check_strict(struct context *c, const struct device *d, const struct 
 	if (r >= 0 && unsafe_switch(facts)) {
 		good = false;
 		r = report(c, CODE_ISOLATION_UNSAFE_INTERRUPTS, d->address, NULL,
-			"strict isolation is required, and the module %s allows unsafe interrupts",
+			"strict isolation is required, and %s unsafe interrupts",
 			unsafe_switch(facts));
 	}
 	if (r < 0 || !good)
@@ -75,7 +77,7 @@ static int report_weak(struct context *c, const struct device *d)
 			"the kernel runs with an ACS override, so IOMMU groups may be untrue");
 	if (r >= 0 && unsafe_switch(facts))
 		r = report(c, CODE_ISOLATION_WEAK, d->address, NULL,
-			"the module %s allows unsafe interrupts", unsafe_switch(facts));
+			"%s unsafe interrupts", unsafe_switch(facts));
 	return r;
 }
 
