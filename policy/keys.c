@@ -35,6 +35,8 @@ static int add_identity(struct loader *l, const struct policy_key *key, const st
 	if (r == -ESRCH && strpbrk(w->text, "*?["))
 		return key_bad_word(l, key, w,
 			"names only, no patterns; leave the key out for everyone");
+	if (r == -ESRCH && strchr(w->text, ','))
+		return key_bad_word(l, key, w, "no such name; blanks separate values, not commas");
 	if (r == -ESRCH && key->number == MATCH_USER)
 		return key_bad_word(l, key, w, "no such user");
 	if (r == -ESRCH)

@@ -150,6 +150,9 @@ static const struct {
 		"test.conf:2:29: error: User=: '4294967295': not a valid id\n"
 		"test.conf:2:40: error: User=: '65535': not a valid id\n"
 		"test.conf:2:46: error: User=: '99999999999999999999': not a valid id\n"},
+	{"[Rule a]\nUser=root,no-such-user-1\n",
+		"test.conf:2:6: error: User=: 'root,no-such-user-1': no such name; blanks separate "
+		"values, not commas\n"},
 	{"[Rule a]\nGroup=no-such-group-1\n",
 		"test.conf:2:7: error: Group=: 'no-such-group-1': no such group\n"},
 	{"[Rule a]\nUnit=spdk.service\nAccess=maybe\n",
