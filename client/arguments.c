@@ -193,6 +193,8 @@ static int check_verb(struct ctl *c, const struct verb *verb, char *const *words
 
 	if (!verb && !(words && words[0]))
 		return fail(STATUS_USAGE, "which command? See devleasectl --help");
+	if (!verb && streq(words[0], "policy"))
+		return fail(STATUS_USAGE, "policy check or policy show? See devleasectl --help");
 	if (!verb)
 		return fail(STATUS_USAGE, "unknown command %s; see devleasectl --help", words[0]);
 	if (n < verb->min_args)

@@ -8,9 +8,11 @@
 
 #include "audit.h"
 #include "base/text.h"
+#include "json.h"
 #include "state/journal-read.h"
 #include "status.h"
 #include "ctl.h"
+#include "terminal.h"
 
 /* SEQ:HASH; upper case is accepted. */
 static int parse_head(const char *text, struct chain *ret)
@@ -42,6 +44,29 @@ static int take_place(const char *option, const char *text, struct chain *buffer
 		return fail(STATUS_USAGE, "--%s wants SEQ:HASH, a number and 64 hex digits",
 			option);
 	return STATUS_OK;
+}
+
+/* One object, as every listing has: of the chain, and of where it breaks. */
+static int report_json(const struct ctl *c, const struct journal_set *set,
+	const struct journal_verdict *v)
+{
+	bool good = v->bad_line == 0;
+	_cleanup_json_ json_t *list = json_array(), *o = json_pack("{sb sI sI sI ss}", "Good",
+		(int)good, "Records", (json_int_t)v->lines, "Files", (json_int_t)set->n,
+		"HeadSeq", (json_int_t)v->head.seq, "HeadHash", v->head.hash);
+	int r = o ? 0 : -1;
+
+	if (r == 0 && !good) {
+		_cleanup_json_ json_t *place = json_pack("{ss sI ss}", "File",
+			set->files[v->bad_file].shown, "Line", (json_int_t)v->bad_line, "Reason",
+			v->reason);
+
+		r = json_object_update(o, place);
+	}
+	if (r < 0 || json_array_append(list, o) < 0)
+		return fail_oom();
+	r = print_json(c, list);
+	return r == STATUS_OK && !good ? STATUS_FAILED : r;
 }
 
 static int report(const struct journal_set *set, const struct journal_verdict *v)
@@ -83,8 +108,10 @@ int verb_audit_verify(struct ctl *c)
 	if (open_files(c, &set) != 0)
 		return STATUS_FAILED;
 	r = journal_verify(&set, base, head, &v);
-	r = r < 0 ? fail(STATUS_FAILED, "cannot read the journal: %s", strerror(-r)) :
-		    report(&set, &v);
+	if (r < 0)
+		r = fail(STATUS_FAILED, "cannot read the journal: %s", strerror(-r));
+	else
+		r = c->options.json != JSON_OFF ? report_json(c, &set, &v) : report(&set, &v);
 	journal_verdict_done(&v);
 	return r;
 }

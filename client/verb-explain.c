@@ -112,6 +112,18 @@ static void print_findings(const struct ctl *c, const char *verdict, const json_
 		i = print_branch(findings, i, width);
 }
 
+/* An array of findings has no other place for what they amount to. */
+static int print_with_verdict(const struct ctl *c, const char *verdict, json_t *findings)
+{
+	json_t *finding;
+	size_t i;
+
+	json_array_foreach(findings, i, finding)
+		if (json_object_set_new(finding, "verdict", json_string(verdict)) < 0)
+			return fail_oom();
+	return print_json(c, findings);
+}
+
 int verb_explain(struct ctl *c)
 {
 	_cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
@@ -131,7 +143,7 @@ int verb_explain(struct ctl *c)
 		return fail_call(NULL, r);
 	if (c->options.json == JSON_OFF)
 		print_findings(c, verdict, findings);
-	else if ((r = print_json(c, findings)) != STATUS_OK)
+	else if ((r = print_with_verdict(c, verdict, findings)) != STATUS_OK)
 		return r;
 	return streq(verdict, "allow") ? STATUS_OK : STATUS_REFUSED;
 }

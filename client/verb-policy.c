@@ -174,7 +174,10 @@ int verb_policy_show(struct ctl *c)
 	struct show s = {.c = c};
 	int r = status_of_load(load(c, &policy, &errors), &errors);
 
-	print_errors(&errors);
+	if (r != STATUS_OK && c->options.json != JSON_OFF)
+		(void)print_errors_json(c, &errors);
+	else
+		print_errors(&errors);
 	policy_errors_done(&errors);
 	if (r != STATUS_OK)
 		return r;

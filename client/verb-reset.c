@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* reset ID: resets the devices of a lease, each alone or its reset set at once. */
+#include "base/text.h"
 #include "bus.h"
 #include "request.h"
 #include "status.h"
@@ -11,6 +12,8 @@ int verb_reset(struct ctl *c)
 	_cleanup_message_ sd_bus_message *m = NULL;
 	int r;
 
+	if (!streq(kind, "function") && !streq(kind, "hot"))
+		return fail(STATUS_USAGE, "--kind=%s: use function or hot", kind);
 	if (!path)
 		return fail_oom();
 	r = bus_new_call(c, path, BUS_LEASE, "Reset", &m);

@@ -104,8 +104,10 @@ static void print_driver(const json_t *device)
 	_cleanup_text_ struct text t = {0};
 
 	text_append(&t, *driver ? driver : "none");
-	if (!streq(driver, original))
-		text_appendf(&t, " (%s comes back afterwards)", *original ? original : "none");
+	if (!streq(driver, original) && *original)
+		text_appendf(&t, " (%s comes back afterwards)", original);
+	else if (!streq(driver, original))
+		text_append(&t, " (it has no driver afterwards, as before)");
 	print_line("Driver", t.failed ? driver : t.data);
 }
 

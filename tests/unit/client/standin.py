@@ -55,7 +55,7 @@ DEVICES = [
            ModelName="82574L Gigabit Network Connection with a name that goes on and on",
            ResetSet=SLOT, Driver="vfio-pci", OriginalDriver="e1000e", State="leased"),
     device(SLOT[1], ModelName="evil \x1b[31m model", IommuGroup=4, GroupDevices=SLOT,
-           ResetSet=SLOT, State="reserved", ResetMethods=[]),
+           ResetSet=SLOT, Driver="vfio-pci", State="reserved", ResetMethods=[]),
     device("0000:00:16.0", IommuGroup=-1, ResetMethods=[]),
 ]
 
@@ -126,7 +126,7 @@ class Standin:
         addresses, _options = arguments
         findings = [{"severity": "ok", "code": "access.allowed", "device": addresses[0],
                      "text": "rule lab allows it", "help": ""}]
-        verdict = "allow"
+        verdict = "ask" if addresses[0] == "0000:00:16.0" else "allow"
         if addresses[0] in REFUSALS:
             verdict = "deny"
             findings = [{"severity": "ok", "code": "backend.chosen", "device": "",

@@ -22,6 +22,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CTL = None
+ASKED = "0000:00:16.0"  # polkit would be
 BUS_CONFIG = """<busconfig><listen>unix:path={0}/bus</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/>
 <allow receive_sender="*"/></policy></busconfig>
@@ -155,6 +156,8 @@ class Listings(Case):
         text = self.run_ctl("show", "0000:02:00.0").stdout
         self.assertIn("Host use: none\n", text)
         self.assertRegex(text, r"Driver: vfio-pci \(e1000e comes back afterwards\)")
+        self.assertIn("Driver: vfio-pci (it has no driver afterwards, as before)\n",
+                      self.run_ctl("show", "0000:02:00.1").stdout)
         self.assertRegex(text, r"Reset set: this device and 0000:02:00\.1")
         done = self.run_ctl("show", "0000:77:00.0", status=1)
         self.assertEqual(done.stderr, "devleasectl: 0000:77:00.0: no such device\n")
@@ -227,7 +230,11 @@ class Decisions(Case):
     def test_explain(self):
         self.assertEqual(self.json("explain", "0000:0c:00.0")[0]["code"], "access.allowed")
         findings = self.json("explain", "0000:04:01.0", status=3)
-        self.assertEqual(sorted(findings[0]), ["code", "device", "help", "severity", "text"])
+        self.assertEqual(sorted(findings[0]),
+                         ["code", "device", "help", "severity", "text", "verdict"])
+        self.assertEqual({f["verdict"] for f in findings}, {"deny"})
+        self.assertEqual(self.json("explain", "0000:0c:00.0")[0]["verdict"], "allow")
+        self.assertEqual(self.json("explain", ASKED, status=3)[0]["verdict"], "ask")
 
     def test_explain_is_a_tree(self):
         """The request, then each device; what helps against several findings stands there once."""
@@ -282,6 +289,11 @@ deny: 0000:04:01.0
                           ["release", "--handover=opened", "x"], ["revoke", "x"],
                           ["audit", "--since=never"], ["audit", "verify", "--head=5"]):
             self.assertTrue(self.run_ctl(*arguments, status=2).stderr)
+        for arguments in (["policy"], ["policy", "list"]):
+            self.assertIn("policy check or policy show",
+                          self.run_ctl(*arguments, status=2).stderr)
+        self.assertIn("use function or hot",
+                      self.run_ctl("reset", "--kind=foo", "1", status=2).stderr)
         for arguments in (["exec", "x"], ["exec", "x", "--"], ["exec", "--", "true"],
                           ["exec", "--nonsense", "x", "--", "true"]):
             self.run_ctl(*arguments, status=125)
@@ -492,6 +504,10 @@ class WithoutDaemon(Case):
             "File": "/usr/lib/devlease/policy.d/00-b.conf", "Inherited": True})
         self.assertEqual(values["Rule lab", "Access"]["Value"], "allow")
         self.assertFalse(values["Rule lab", "Access"]["Inherited"])
+        self.write("etc/devlease/policy.d/90-bad.conf", "[Rule bad]\nAccess=perhaps\n")
+        done = self.away("policy", "show", "--json=short", root, status=1)
+        self.assertEqual([(e["Line"], e["Severity"]) for e in json.loads(done.stdout)],
+                         [(2, "error")])
 
     def journal(self):
         """A journal of three records, chained as the design says."""
@@ -612,6 +628,12 @@ class WithoutDaemon(Case):
         bad = self.write("bad.jsonl", lines[0] + lines[1].replace("65534", "65535", 1) + lines[2])
         self.assertRegex(self.away("audit", "verify", bad, status=1).stderr,
                          r"^devleasectl: bad\.jsonl:\d: ")
+        told, = json.loads(self.away("audit", "verify", "-j", path).stdout)
+        self.assertEqual(told, {"Good": True, "Records": 3, "Files": 1, "HeadSeq": 3,
+                                "HeadHash": head})
+        told, = json.loads(self.away("audit", "verify", "-j", bad, status=1).stdout)
+        self.assertEqual((told["Good"], told["File"], told["Line"]), (False, "bad.jsonl", 2))
+        self.assertTrue(told["Reason"])
 
 
 class Monitoring(Case):
