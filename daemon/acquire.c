@@ -301,21 +301,52 @@ static bool surroundings_hold(const struct lease *l, size_t i, const struct devi
 	return all_in_lease(l->assignment, around, n);
 }
 
-/* What was decided on is still so: the policy, the drivers, and what is around each device. */
-static bool facts_hold(const struct lease *l)
+static const struct device *find_fresh(const struct assignment *a, const char *address)
+{
+	for (size_t i = 0; i < a->n_fresh; i++)
+		if (streq(a->fresh[i]->address, address))
+			return a->fresh[i];
+	return NULL;
+}
+
+/* All that the policy and the rest of the decision went by; the driver is compared apart. */
+static bool same_device(const struct device *was, const struct device *is)
+{
+	return was->vendor == is->vendor && was->device == is->device &&
+		was->subvendor == is->subvendor && was->subdevice == is->subdevice &&
+		was->class_code == is->class_code && was->iommu_group == is->iommu_group &&
+		was->numa_node == is->numa_node &&
+		streq(was->physical_function, is->physical_function);
+}
+
+/* At each address is still what was decided on. One that could not be read now is known by its
+ * driver alone; if it is gone, the step that takes it says so. */
+static bool devices_hold(const struct lease *l)
 {
 	const struct assignment *a = l->assignment;
 
-	if (!streq(l->policy_sha256, l->manager->policy_sha256))
+	for (size_t i = 0; i < a->n_devices; i++) {
+		const char *address = a->devices[i].address;
+		const struct device *was = topology_find(l->decided_on, address);
+		const struct device *is = find_fresh(a, address);
+
+		if (!was || (is && !same_device(was, is)) ||
+			!streq(was->driver, a->devices[i].prior_driver))
+			return false;
+	}
+	return true;
+}
+
+/* What was decided on is still so: the policy, the devices, and what is around each of them. */
+static bool facts_hold(const struct lease *l)
+{
+	if (!streq(l->policy_sha256, l->manager->policy_sha256) || !devices_hold(l))
 		return false;
 
-	for (size_t i = 0; i < a->n_devices; i++) {
-		const struct device *d =
-			topology_find(l->manager->topology, a->devices[i].address);
+	for (size_t i = 0; i < l->n_devices; i++) {
+		const struct device *d = topology_find(l->manager->topology, l->devices[i].address);
 
-		if (!d || !streq(d->driver, a->devices[i].prior_driver))
-			return false;
-		if (i < l->n_devices && !surroundings_hold(l, i, d))
+		if (!d || !surroundings_hold(l, i, d))
 			return false;
 	}
 	return true;
@@ -333,6 +364,7 @@ static void on_gathered(void *arg, int result)
 		return;
 	}
 	same = facts_hold(l);
+	l->decided_on = topology_unref(l->decided_on);
 	lease_refresh_facts(l);
 	if (!same) {
 		inquiry_again(l);

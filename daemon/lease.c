@@ -63,6 +63,7 @@ struct lease *lease_free(struct lease *l)
 	close_fd(l->barrier_fd);
 	assignment_free(l->assignment);
 	plan_free(l->plan);
+	topology_unref(l->decided_on);
 	for (size_t i = 0; l->devices && i < l->n_devices; i++) {
 		free(l->devices[i].rule);
 		free(l->devices[i].rule_file);
@@ -131,6 +132,7 @@ int lease_new(struct manager *m, const struct decision *d, struct peer **peer,
 	if (r < 0)
 		return r;
 	l->uid = uid;
+	l->decided_on = topology_ref(m->topology);
 	l->peer = TAKE_PTR(*peer);
 	(void)bus_get_id(m->bus, l->bus_id);
 	l->request = *request;

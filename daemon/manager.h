@@ -65,6 +65,7 @@ struct lease {
 	uint64_t started;          /* CLOCK_MONOTONIC, microseconds: begin of the request or release */
 	unsigned rounds;           /* of the inquiry that it came from */
 	struct consent *consent;   /* likewise; NULL: polkit was not asked */
+	struct topology *decided_on; /* until its facts were gathered, else NULL */
 	struct plan *plan;
 
 	int hold_read, hold_write;

@@ -189,6 +189,26 @@ class LeaseObject(case.BusTest):
             self.assertEqual(self.d.resets(SLOT[0]), before + 1, kind)
         lease.release()
 
+    def test_another_model_after_the_decision(self):
+        """What was plugged in meanwhile is decided on by itself."""
+        models = os.path.join(self.work, "models")
+        shown = self.root.list_devices()[NVME]
+        policy = "[Rule tests]\nId=%04x:%04x\nAccess=allow\n" % (shown["VendorId"], shown["DeviceId"])
+        daemon = self.d
+        daemon.stop()
+        daemon = self.daemon(policy=policy, environment={"DEVLEASE_FAKE_MODELS": models})
+        user = self.client(USER)
+        before = daemon.host()
+        user.acquire([NVME]).release()
+
+        def replace():
+            with open(models, "w") as f:
+                f.write("%s 1234:5678\n" % NVME)
+        self.stopped_at(daemon, "scan_device:1", replace)
+        self.refused(ERROR + "Denied", user.acquire, [NVME])
+        self.assertEqual(daemon.host(), before)
+        self.assertEqual(len(daemon.events("lease.granted")), 1)
+
     def test_for_uid_does_not_get_past_a_group(self):
         self.d.write_policy("[Rule no]\nGroup=4242\nAccess=deny\n[Rule tests]\nAccess=allow\n")
         self.root.call(PATH, MANAGER, "Reload")

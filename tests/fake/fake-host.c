@@ -33,6 +33,24 @@ static int list_virtual_functions(struct fake_host *f, const struct fake_device 
 	return r;
 }
 
+/* Another model at the address, from a file that a test can write at any moment: "ADDRESS
+ * VENDOR:DEVICE" a line. */
+static void show_replaced(const struct fake_host *f, struct device *shown)
+{
+	FILE *file = f->models_file ? fopen(f->models_file, "re") : NULL;
+	char line[256], where[ADDRESS_MAX];
+	unsigned vendor, device;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%31s %4x:%4x", where, &vendor, &device) == 3 &&
+			streq(where, shown->address)) {
+			shown->vendor = (uint16_t)vendor;
+			shown->device = (uint16_t)device;
+		}
+	if (file)
+		fclose(file);
+}
+
 static int show(struct fake_host *f, const struct fake_device *d, struct device **ret)
 {
 	struct device *shown = calloc(1, sizeof(*shown));
@@ -44,6 +62,7 @@ static int show(struct fake_host *f, const struct fake_device *d, struct device 
 	shown->pci = d->pci;
 	shown->vendor = d->vendor;
 	shown->device = d->device;
+	show_replaced(f, shown);
 	shown->class_code = d->class_code;
 	shown->iommu_group = d->group;
 	shown->numa_node = d->numa_node;
@@ -183,6 +202,7 @@ static void fake_free(struct host *h)
 	free(f->devices);
 	free(f->hang_fifo);
 	free(f->use_file);
+	free(f->models_file);
 	free(f->state_file);
 	free(f->state_text);
 	if (f->directory[0])
@@ -237,7 +257,8 @@ static int read_environment(struct fake_host *f)
 	}
 	if ((backend && !f->facts.iommufd && !f->facts.legacy) || (hang && !equals))
 		return -EINVAL;
-	if (strdup_to(&f->use_file, getenv("DEVLEASE_FAKE_USE")) < 0)
+	if (strdup_to(&f->use_file, getenv("DEVLEASE_FAKE_USE")) < 0 ||
+		strdup_to(&f->models_file, getenv("DEVLEASE_FAKE_MODELS")) < 0)
 		return -ENOMEM;
 	if (!hang)
 		return 0;

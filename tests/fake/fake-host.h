@@ -10,6 +10,7 @@
  *   DEVLEASE_FAKE_HANG=ADDRESS=FIFO             driver_unbind of ADDRESS waits until somebody
  *                                               opens FIFO for writing
  *   DEVLEASE_FAKE_USE=FILE                      what the host does with devices: see use.c
+ *   DEVLEASE_FAKE_MODELS=FILE                   models that came to addresses: see fake-host.c
  *   DEVLEASE_FAKE_STATE=FILE                    the state of devices and open files as JSON: taken
  *                                               up from FILE where it exists, kept there after
  *                                               each change

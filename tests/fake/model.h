@@ -60,6 +60,7 @@ struct fake_host {
 	char hang_address[ADDRESS_MAX];
 	char *hang_fifo;
 	char *use_file;
+	char *models_file; /* of DEVLEASE_FAKE_MODELS; NULL: none was replaced */
 	char *state_file, *state_text; /* text: as it was written last */
 };
 
