@@ -13,21 +13,38 @@ struct disks {
 	size_t n;
 };
 
+static int look(struct assignment *a, const struct assigned_device *d)
+{
+	_cleanup_host_use_facts_free_ struct host_use_facts *facts = NULL;
+	int r = CALL(a, host_use, d->address, d->address, &facts);
+
+	if (r < 0 || facts->n == 0)
+		return r;
+	a->in_use = host_use_class_text(facts->items[0].class);
+	return assignment_note(a, "host_use", d->address, -EBUSY);
+}
+
+/* No step unbinds a display that has no driver, or touches one that is only reserved. */
+static int look_at_displays(struct assignment *a)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < a->n_devices; i++)
+		if (a->devices[i].drawn_on && !a->devices[i].host_use_allowed)
+			r = look(a, &a->devices[i]);
+	return r;
+}
+
 /*
  * The survey of the decision is some moments old, and blind to other namespaces: look again, and
  * claim the disks, so that nobody can begin to use one between this look and the unbind.
  */
 static int claim(struct assignment *a, const struct assigned_device *d, struct disks *ret)
 {
-	_cleanup_host_use_facts_free_ struct host_use_facts *facts = NULL;
-	int r = CALL(a, host_use, d->address, d->address, &facts);
+	int r = look(a, d);
 
 	if (r < 0)
 		return r;
-	if (facts->n > 0) {
-		a->in_use = host_use_class_text(facts->items[0].class);
-		return assignment_note(a, "host_use", d->address, -EBUSY);
-	}
 	r = CALL(a, block_claim, d->address, d->address, &ret->fds, &ret->n);
 	if (r == -EBUSY)
 		a->in_use = "a disk of it is mounted or in other exclusive use, perhaps in another "
@@ -240,13 +257,13 @@ static void unwind(struct assignment *a)
 
 int assignment_take(struct assignment *a, const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->n; i++) {
-		int r = run_step(a, &plan->steps[i]);
+	int r = look_at_displays(a);
 
-		if (r < 0) {
-			unwind(a);
-			return r;
-		}
+	for (size_t i = 0; r >= 0 && i < plan->n; i++)
+		r = run_step(a, &plan->steps[i]);
+	if (r < 0) {
+		unwind(a);
+		return r;
 	}
 	/* Whoever had a device has to be unbound from it: see assignment_prove(). */
 	for (size_t i = 0; i < a->n_requested; i++)

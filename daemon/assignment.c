@@ -15,7 +15,8 @@ static int fill_device(struct assigned_device *to, const struct decided_device *
 	memcpy(to->address, from->device->address, ADDRESS_MAX);
 	to->group = from->device->iommu_group;
 	to->requested = !from->peer;
-	to->host_use_allowed = from->rule && from->rule->terms.host_use_allow;
+	to->host_use_allowed = from->host_use_allowed;
+	to->drawn_on = !from->device->driver && host_use_concerns(from->device);
 	to->peer = from->peer;
 	to->fd = -1;
 	to->resettable = from->function_reset;

@@ -21,6 +21,7 @@ struct assigned_device {
 	char address[ADDRESS_MAX];
 	int group;
 	bool host_use_allowed; /* its rule lets it be taken from the host */
+	bool drawn_on;       /* or may be: a display without driver */
 	bool requested;      /* else a peer that is only reserved or bound along */
 	unsigned peer;       /* PEER_* bits of a peer */
 	bool override_changed; /* by us, or it may have been */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Host use in an inquiry: before a decision that would grant counts, and for every Explain, the
- * requested devices are surveyed. Peers are idle by definition: they have no driver, or vfio's.
+ * devices are surveyed. Peers are, too: they have no driver, or vfio's, but without one a display
+ * can still show the console.
  */
 #include <errno.h>
 
@@ -25,7 +26,7 @@ bool inquiry_must_survey(const struct inquiry *i, const struct decision *d)
 {
 	if (d->verdict == VERDICT_DENY && !i->explain)
 		return false;
-	for (size_t k = 0; k < d->n_devices; k++)
+	for (size_t k = 0; k < d->n_all; k++)
 		if (must_survey(i, d->devices[k].device))
 			return true;
 	return false;
@@ -58,11 +59,13 @@ static void on_surveyed(void *userdata, struct survey_result *result)
 
 int inquiry_survey(struct inquiry *i, const struct decision *d)
 {
-	const char *addresses[REQUEST_DEVICES_MAX];
+	_cleanup_free_ const char **addresses = calloc(d->n_all, sizeof(*addresses));
 	size_t n = 0;
 
+	if (!addresses)
+		return -ENOMEM;
 	/* All anew when one is missing: facts of different ages are of no use. */
-	for (size_t k = 0; k < d->n_devices; k++)
+	for (size_t k = 0; k < d->n_all; k++)
 		if (host_use_concerns(d->devices[k].device))
 			addresses[n++] = d->devices[k].device->address;
 	return survey_start(i->manager, addresses, n, on_late, on_surveyed, i);

@@ -69,6 +69,7 @@ int access_check(struct context *c)
 		int r;
 
 		dd->rule = policy_match(c->policy, c->client, &pd, &dd->access);
+		dd->host_use_allowed = dd->rule->terms.host_use_allow;
 		dd->isolation = dd->rule->terms.isolation;
 		if (c->request->isolation > dd->isolation)
 			dd->isolation = c->request->isolation;

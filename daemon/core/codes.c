@@ -116,6 +116,10 @@ static const struct code_info table[CODE_N] = {
 		"Its driver has users that cannot be listed, or a network interface that is in "
 		"another network namespace.",
 		"unbind its driver first, or let an administrator set HostUse=allow in its rule"),
+	[CODE_HOST_USE_PEER] = REFUSE("host-use.peer", IN_USE,
+		"A device that would be reserved with the lease has no driver, but the host uses it: "
+		"it is the boot display, the console draws on it, or that cannot be found out.",
+		"let another display be the first one, in the firmware"),
 	[CODE_BUSY_LEASED] = REFUSE("busy.leased", BUSY, "The device is leased.",
 		"wait until the lease has ended"),
 	[CODE_BUSY_RESERVED] = REFUSE("busy.reserved", BUSY,

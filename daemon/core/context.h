@@ -91,6 +91,8 @@ int missing_finish(struct context *c);
 
 /* host_use.c: what the host does with requested device i. */
 int host_use_check(struct context *c, size_t i);
+/* The same with a peer of it: no driver has it, and the console may draw on it all the same. */
+int host_use_check_peer(struct context *c, size_t i, const struct device *peer);
 
 /* isolation.c, reset_set.c, sriov.c, limits.c */
 int isolation_check(struct context *c, size_t i);

@@ -71,6 +71,8 @@ struct decided_device {
 	bool reset_set_owned;          /* the whole set is in this lease or reserved with it */
 	bool function_reset;           /* resets without touching another; else by bus or slot */
 	unsigned peer;                 /* 0 for a requested device */
+	size_t needed_by;              /* of a peer: the latest requested one, counted from 1 */
+	bool host_use_allowed;         /* by its rule; of a peer, by those of all that need it */
 	/* Its reset set, by address, the device itself included; borrowed from the snapshot. */
 	const struct device **members;
 	size_t n_members;

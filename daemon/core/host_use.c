@@ -166,12 +166,40 @@ static int report_class(struct context *c, size_t i, const struct host_use_facts
 
 	if (!details)
 		return -ENOMEM;
-	if (dd->rule->terms.host_use_allow)
+	if (dd->host_use_allowed)
 		return report_as_warning(c, classes[class].code, dd->device->address,
 			"%s%s; its rule permits to take it all the same", classes[class].text,
 			details);
 	return report(c, classes[class].code, dd->device->address, NULL, "%s%s",
 		classes[class].text, details);
+}
+
+static int report_peer_class(struct context *c, size_t i, const struct host_use_facts *f,
+	enum host_use_class class)
+{
+	const struct decided_device *dd = &c->decision->devices[i];
+	_cleanup_free_ char *details = c->told == 0 ? details_of(f, class) : format_text("%s", "");
+
+	if (!details)
+		return -ENOMEM;
+	if (dd->host_use_allowed)
+		return report_as_warning(c, CODE_HOST_USE_PEER, dd->device->address,
+			"%s would have to be reserved with it, and %s%s; its rule permits that",
+			f->address, classes[class].text, details);
+	return report(c, CODE_HOST_USE_PEER, dd->device->address, NULL,
+		"%s would have to be reserved with it, and %s%s", f->address, classes[class].text,
+		details);
+}
+
+int host_use_check_peer(struct context *c, size_t i, const struct device *peer)
+{
+	const struct host_use_facts *f = host_use_concerns(peer) ? facts_of(c, peer) : NULL;
+	int r = 0;
+
+	for (int class = 0; f && r >= 0 && class < HOST_USE_N; class++)
+		if (host_use_has(f, class))
+			r = report_peer_class(c, i, f, class);
+	return r;
 }
 
 static int report_idle(struct context *c, const struct device *d, const struct host_use_facts *f)

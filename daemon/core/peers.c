@@ -95,15 +95,30 @@ int peer_add_group_of(struct context *c, size_t i, const struct device *peer,
 	return n < 0 ? n : 0;
 }
 
+/* Each requested device that needs the peer tells of it, once. */
+static int check_host_use(struct context *c, size_t i, struct decided_device *peer)
+{
+	bool allowed = c->decision->devices[i].host_use_allowed;
+
+	if (peer->needed_by == i + 1)
+		return 0;
+	peer->host_use_allowed = allowed && (!peer->needed_by || peer->host_use_allowed);
+	peer->needed_by = i + 1;
+	return host_use_check_peer(c, i, peer->device);
+}
+
 int peer_add(struct context *c, size_t i, const struct device *peer, unsigned role)
 {
+	struct decision *d = c->decision;
 	ssize_t at = context_find(c, peer);
 	int r = 0;
 
 	if (at >= 0)
-		c->decision->devices[at].peer |= role;
+		d->devices[at].peer |= role;
 	else
 		r = context_append(c, peer, role);
+	if (r >= 0)
+		r = check_host_use(c, i, &d->devices[at >= 0 ? (size_t)at : d->n_all - 1]);
 	if (r >= 0 && (role & PEER_RESET))
 		r = sriov_check_bind(c, i, peer);
 	if (r < 0 || at >= 0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A device that the host uses is refused, at the request and once more before it is taken."""
+import json
 import os
 import threading
 import time
@@ -16,13 +17,22 @@ CLASSES = ["mounted", "swap", "holder", "open", "interface", "route", "master", 
            "console", "unknown-users"]
 RULE = "[Rule tests]\nUser=%d %d\nAccess=allow\n" % (USER, OTHER)
 SECRET = "/srv/secret"
+DISPLAY, AUDIO = "0000:01:00.0", "0000:01:00.1"
+# A graphics card without driver, and its audio function.
+CARD = {"devices": [
+    {"address": "0000:00:01.0", "id": "1b36:000c", "class": "060400", "group": 1,
+     "driver": "pcieport", "bridge": True},
+    {"address": DISPLAY, "id": "1234:1111", "class": "030000", "group": 2,
+     "reset-methods": "bus", "parent": "0000:00:01.0"},
+    {"address": AUDIO, "id": "1234:1112", "class": "040300", "group": 2,
+     "driver": "snd_hda_intel", "reset-methods": "bus", "parent": "0000:00:01.0"}]}
 
 
 class HostUse(case.BusTest):
-    def begin(self, more=""):
+    def begin(self, more="", **environment):
         path = os.path.join(self.work, "uses")
         self.uses = path
-        self.d = self.daemon(policy=RULE + more, environment={"DEVLEASE_FAKE_USE": path})
+        self.d = self.daemon(policy=RULE + more, environment={"DEVLEASE_FAKE_USE": path, **environment})
         self.user, self.root = self.client(USER), self.client()
         self.host, self.fds = self.d.host(), self.d.fds()
 
@@ -167,6 +177,45 @@ class HostUse(case.BusTest):
             f.write("%s swap x\n" % NVME)
         waiter.join()
         self.assertEqual(got, [["swap"]])
+
+    def begin_with_card(self, more=""):
+        path = os.path.join(self.work, "card.json")
+        with open(path, "w") as f:
+            json.dump(CARD, f)
+        self.begin(more, DEVLEASE_FAKE=path)
+
+    def test_display_that_would_come_along(self):
+        """Nobody asks for it, no driver has it, and the console is on it all the same."""
+        self.begin_with_card()
+        self.use((DISPLAY, "display", SECRET))
+        message = self.refused(ERROR + "InUse", self.user.acquire, [AUDIO])
+        self.assertIn(DISPLAY, message)
+        self.assertNotIn(SECRET, message)
+        self.assertIn(SECRET, self.refused(ERROR + "InUse", self.root.acquire, [AUDIO]))
+        self.assertIn(("refuse", "host-use.peer"), self.codes(self.user, AUDIO)[1])
+        self.untouched()
+        self.assertEqual(self.d.resets(DISPLAY), 0)
+        self.use()
+        self.user.acquire([AUDIO]).release()
+
+    def test_display_that_comes_along_by_the_rule(self):
+        self.begin_with_card("HostUse=allow\n")
+        self.use((DISPLAY, "display", SECRET))
+        self.assertIn(("warn", "host-use.peer"), self.codes(self.user, AUDIO)[1])
+        self.user.acquire([AUDIO]).release()
+
+    def test_display_used_after_the_decision(self):
+        """Without a driver there is no unbind to look before."""
+        self.begin_with_card()
+        for devices in ([AUDIO], [AUDIO, DISPLAY]):
+            with self.subTest(devices):
+                self.use()
+                # Both are surveyed, and the display is looked at first.
+                self.stopped_at(self.d, "host_use:3",
+                                lambda: self.use((DISPLAY, "display", SECRET)))
+                message = self.refused(ERROR + "InUse", self.user.acquire, devices)
+                self.assertIn(DISPLAY + ": it is the boot display", message)
+                self.untouched()
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ static void gather_uses(struct game *g)
 	for (size_t i = 0; i < g->world.n; i++) {
 		const struct world_device *d = &g->world.devices[i];
 
-		if (!world_on_host_driver(&g->world, i))
+		if (!world_on_host_driver(&g->world, i) && (d->driver || !d->display))
 			continue;
 		cr_assert_eq(host_use_facts_new(d->address, &g->facts[g->uses.n]), 0);
 		for (int class = 0; class < HOST_USE_N; class++)

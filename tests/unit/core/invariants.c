@@ -64,6 +64,16 @@ static void check_reset(struct game *g, struct lease *l, const struct member *m)
 	}
 }
 
+static bool may_take_what_is_used(const struct game *g, const struct lease *l)
+{
+	/* Rules are named "r0" and so on. */
+	for (size_t i = 0; i < l->n; i++)
+		if (l->members[i].rule[0] &&
+			g->world.rules[l->members[i].rule[1] - '0'].host_use_allow)
+			return true;
+	return false;
+}
+
 /* Idle: nobody's, not in quarantine, and on no driver of the host. */
 static void check_reserved(struct game *g, const struct lease *l, const struct member *m)
 {
@@ -71,6 +81,8 @@ static void check_reserved(struct game *g, const struct lease *l, const struct m
 
 	cr_assert(!world_on_host_driver(&g->world, m->device), "%s is reserved, but not idle",
 		g->world.devices[m->device].address);
+	cr_assert(!g->world.devices[m->device].uses || may_take_what_is_used(g, l),
+		"%s is reserved, and the console is on it", g->world.devices[m->device].address);
 	cr_assert(!mark->set || (mark->kind == CLAIM_SAME_UID && mark->uid == l->uid),
 		"%s is reserved, and marked", g->world.devices[m->device].address);
 }

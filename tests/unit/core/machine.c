@@ -110,6 +110,14 @@ static const char *driver_of(const struct row *row, char **changes)
 	return row->driver;
 }
 
+static bool is_display(const struct row *row, char **changes)
+{
+	_cleanup_free_ char *change = NULL;
+
+	cr_assert_geq(asprintf(&change, "%s~display", row->address), 0);
+	return strv_contains(changes, change);
+}
+
 /* Root ports isolate; the switch does not, and one of its ports could. */
 static struct bridge_facts bridge_of(const struct row *row)
 {
@@ -161,6 +169,7 @@ struct topology *machine_new(const char *changes)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		devices[i] = machine_device(rows[i].address, rows[i].parent, rows[i].group,
 			rows[i].methods, driver_of(&rows[i], words), rows[i].pf);
+		devices[i]->class_code = is_display(&rows[i], words) ? 0x030000 : 0;
 		devices[i]->is_bridge = rows[i].bridge;
 		devices[i]->bridge = bridge_of(&rows[i]);
 		devices[i]->identity_domain = strv_contains(words, "+passthrough");

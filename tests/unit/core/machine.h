@@ -43,7 +43,8 @@
 #define NO_FUNCTION1 "0000:13:00.1"
 
 /*
- * changes: blank separated "ADDRESS=DRIVER" (DRIVER empty for none), "-iommufd", "-legacy",
+ * changes: blank separated "ADDRESS=DRIVER" (DRIVER empty for none), "ADDRESS~display", which
+ * makes it one, "-iommufd", "-legacy",
  * "+acs-override", "-remapping", "?remapping", "+unsafe-type1", "+unsafe-iommufd", "+passthrough".
  * NULL for none.
  */

@@ -47,7 +47,8 @@ void world_set_driver(struct world_device *d, struct rng *r)
 		"vfio-pci", "e1000", "e1000"};
 
 	d->driver = drivers[rng_below(r, ARRAY_SIZE(drivers))];
-	d->uses = 0;
+	d->display = rng_one_in(r, 8);
+	d->uses = !d->driver && d->display && rng_one_in(r, 2) ? 1U << HOST_USE_DISPLAY : 0;
 	if (!d->driver || streq(d->driver, "vfio-pci"))
 		return;
 	while (rng_one_in(r, 2))
@@ -212,6 +213,7 @@ struct topology *world_topology(const struct world *w)
 		devices[n] = machine_device(d->address,
 			d->parent < 0 ? NULL : w->devices[d->parent].address, d->group, d->methods,
 			d->driver, d->pf < 0 ? NULL : w->devices[d->pf].address);
+		devices[n]->class_code = d->display ? 0x030000 : 0;
 		devices[n]->bridge = d->facts;
 		devices[n]->identity_domain = d->identity;
 		devices[n++]->is_bridge = d->bridge;

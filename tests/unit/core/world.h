@@ -23,7 +23,8 @@ struct world_device {
 	const char *methods, *driver;
 	bool identity;
 	struct bridge_facts facts;
-	unsigned uses; /* a bit for each class of host use, while a host driver is bound */
+	bool display;
+	unsigned uses; /* a bit for each class of host use, while no vfio driver is bound */
 };
 
 /* A rule of the policy. Numbers are the values of the enums; 0 limits is none. */
