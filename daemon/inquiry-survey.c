@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Host use in an inquiry: before a decision that would grant counts, and for every Explain, the
- * devices are surveyed. Peers are, too: they have no driver, or vfio's, but without one a display
- * can still show the console.
+ * Host use in an inquiry: before a decision that would grant counts, for Acquire and Explain alike,
+ * its devices are surveyed. What is refused anyway is not: a survey is a walk through all of /proc,
+ * and whom the policy denies a device does not learn what the host does with it. Peers are surveyed,
+ * too: they have no driver, or vfio's, but without one a display can still show the console.
  */
 #include <errno.h>
 
@@ -24,7 +25,7 @@ static bool must_survey(const struct inquiry *i, const struct device *d)
 
 bool inquiry_must_survey(const struct inquiry *i, const struct decision *d)
 {
-	if (d->verdict == VERDICT_DENY && !i->explain)
+	if (d->verdict == VERDICT_DENY)
 		return false;
 	for (size_t k = 0; k < d->n_all; k++)
 		if (must_survey(i, d->devices[k].device))

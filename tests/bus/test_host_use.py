@@ -143,6 +143,8 @@ class HostUse(case.BusTest):
         self.assertEqual(self.user.device(EDU, "HostUse"), [])
         self.client(2).call("/", "org.freedesktop.DBus.Peer", "Ping")
         self.refused(ERROR + "Denied", self.client(2).acquire, [NVME])
+        self.use((NVME, "open", "x"))
+        self.assertEqual(self.codes(self.client(2)), ("deny", [("warn", "host-use.driver")]))
         self.assertNotIn("host_use", {c[0] for c in self.d.trace()})
 
     def test_not_in_bulk(self):
