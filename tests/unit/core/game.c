@@ -186,6 +186,20 @@ static void change_driver(struct game *g, int device)
 		world_set_driver(d, &g->rng);
 }
 
+/* An administrator quarantines a device, or the PF that it comes from; or clears them all. */
+static void change_marks(struct game *g, int device)
+{
+	const struct world_device *d = &g->world.devices[device];
+
+	if (d->bridge || !rng_one_in(&g->rng, 4)) {
+		memset(g->marks, 0, sizeof(g->marks));
+		return;
+	}
+	if (d->pf >= 0 && rng_one_in(&g->rng, 2))
+		device = d->pf;
+	g->marks[device] = (struct world_mark){true, CLAIM_QUARANTINED, 0};
+}
+
 void game_event(struct game *g)
 {
 	int device = rng_below(&g->rng, g->world.n);
@@ -205,10 +219,7 @@ void game_event(struct game *g)
 		change_driver(g, device);
 		break;
 	case 3:
-		if (rng_one_in(&g->rng, 4) && !g->world.devices[device].bridge)
-			g->marks[device] = (struct world_mark){true, CLAIM_QUARANTINED, 0};
-		else
-			memset(g->marks, 0, sizeof(g->marks));
+		change_marks(g, device);
 		break;
 	default:
 		age_lease(g);
