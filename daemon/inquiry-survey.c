@@ -69,5 +69,5 @@ int inquiry_survey(struct inquiry *i, const struct decision *d)
 	for (size_t k = 0; k < d->n_all; k++)
 		if (host_use_concerns(d->devices[k].device))
 			addresses[n++] = d->devices[k].device->address;
-	return survey_start(i->manager, addresses, n, on_late, on_surveyed, i);
+	return survey_start(i->manager, i->peer->uid, addresses, n, on_late, on_surveyed, i);
 }

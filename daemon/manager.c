@@ -212,7 +212,7 @@ static void handle_host_use(void *userdata, struct peer *peer, const char *addre
 	c = malloc(sizeof(*c));
 	if (c)
 		*c = (struct host_use_call){m, call, peer->uid};
-	r = c ? survey_start(m, &address, 1, on_host_use_late, on_host_use, c) : -ENOMEM;
+	r = c ? survey_start(m, peer->uid, &address, 1, on_host_use_late, on_host_use, c) : -ENOMEM;
 	if (r >= 0)
 		return;
 	free(c);

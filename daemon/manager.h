@@ -129,6 +129,7 @@ struct manager {
 	size_t n_marks;
 
 	struct inventory *inventory;
+	struct survey_job *surveys; /* survey.c: waiting and under way, oldest first */
 	bool looking, look_again; /* at bridges */
 };
 

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "core/host_use.h"
 
 struct manager;
@@ -17,9 +19,10 @@ struct survey_result {
 void survey_result_done(struct survey_result *r);
 
 /*
- * Surveys the devices, whose names it copies. done follows on the loop, exactly once, if 0 is
- * returned, and takes the result; late, when it takes longer than anybody should wait, before it.
+ * Surveys the devices, whose names it copies, on behalf of uid, in its turn. done follows on the
+ * loop, exactly once, if 0 is returned, and takes the result; late, when it takes longer than
+ * anybody should wait, before it.
  */
-int survey_start(struct manager *m, const char *const *addresses, size_t n,
+int survey_start(struct manager *m, uid_t uid, const char *const *addresses, size_t n,
 	void (*late)(void *userdata),
 	void (*done)(void *userdata, struct survey_result *result), void *userdata);
