@@ -4,6 +4,7 @@
 A suite is a command; its counts are read from what it prints, so that a suite in which nothing ran
 counts as failed. Its output goes to a log, the end of which is shown when it failed.
 """
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -25,8 +26,11 @@ CRITERION = re.compile(r"Tested: *(\d+) \| Passing: *(\d+) \| Failing: *(\d+) \|
 
 
 class Suite:
-	def __init__(self, name, *command, env=None, limit=1800, log_of=None):
+	"""beside: it needs one processor, and may run beside another such suite."""
+
+	def __init__(self, name, *command, env=None, limit=1800, log_of=None, beside=False):
 		self.name, self.command, self.limit = name, [str(c) for c in command], limit
+		self.beside = beside
 		self.env = {**os.environ, **(env or {})}
 		self.log_of = log_of  # a build tree whose test log has the counts
 
@@ -69,25 +73,34 @@ class Suite:
 
 	def run(self):
 		log = LOGS / (self.name.replace(" ", "-").replace(",", "") + ".log")
-		begin = time.monotonic()
+		begin, lines = time.monotonic(), []
 		status, output = self.execute()
 		if self.machine_stood(status, output):
-			print("%s: the machine itself stood still; once more" % self.name, flush=True)
+			lines.append("%s: the machine itself stood still; once more" % self.name)
 			status, output = self.execute()
 		log.write_text(output)
 		passed, failed, skipped = self.counts(output)
 		if not failed and (status != 0 or passed == 0):
 			failed = 1
-		print("%-44s %4d passed %3d failed %3d skipped %6.0f s" % (
-			self.name, passed, failed, skipped, time.monotonic() - begin), flush=True)
-		for line in output.splitlines():
-			# What a case measured, and why one was skipped.
-			if re.match(r"^ {7}\S|^skipped: ", line) and not failed:
-				print("    " + line.strip(), flush=True)
+		lines.append("%-44s %4d passed %3d failed %3d skipped %6.0f s" % (
+			self.name, passed, failed, skipped, time.monotonic() - begin))
 		if failed:
-			print("    status %s; the end of %s:" % (status, log))
-			print("\n".join("    " + l for l in output.splitlines()[-TAIL:]), flush=True)
+			lines.append("    status %s; the end of %s:" % (status, log))
+			lines += ["    " + l for l in output.splitlines()[-TAIL:]]
+		else:
+			# What a case measured, and why one was skipped.
+			lines += ["    " + l.strip() for l in output.splitlines()
+				if re.match(r"^ {7}\S|^skipped: ", l)]
+		print("\n".join(lines), flush=True)
 		return passed, failed, skipped
+
+
+def run_all(suites):
+	"""One after the other, but an emulated machine is one thread: two of them at a time."""
+	alone = [s.run() for s in suites if not s.beside]
+	workers = max(1, min(2, os.cpu_count() or 1))
+	with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+		return alone + list(pool.map(Suite.run, [s for s in suites if s.beside]))
 
 
 def step(what, *command):
@@ -121,7 +134,7 @@ def meson_tests(name, tree, *suites, **env):
 def vm(name, kernel, case, boot="init", options=(), **env):
 	return Suite("%s, %s kernel" % (name, kernel), "tests/vm/test", "--kernel=" + kernel,
 		"--boot=" + boot, "--build=%s" % GCC, *options, case, env={"TIMEOUT": str(VM_LIMIT), **env},
-		limit=3600)
+		limit=3600, beside=True)
 
 
 def shell(name, command, limit):
@@ -161,7 +174,7 @@ def main(mode):
 			% (SOURCE / "tests/unit/lsan.supp")))
 		suites.append(Suite("bench, floors", "tests/bench/floors", GCC))
 		boots = [] if mode == "long" else ["--boot=init"]
-		suites.append(Suite("test machine", "tests/vm/selftest", *boots))
+		suites.append(Suite("test machine", "tests/vm/selftest", *boots, beside=True))
 		long = {"DEVLEASE_LONG": "1", "TIMEOUT": "3000"} if mode == "long" else {}
 		for kernel in ("stock", "cdev"):
 			suites += [
@@ -182,7 +195,7 @@ def main(mode):
 		suites.append(vm("polkit", "cdev", "polkit"))
 		suites.append(vm("journal", "cdev", "journal"))
 		suites += fuzz(*FUZZ_RUNS[mode])
-	totals = [sum(column) for column in zip(*(s.run() for s in suites))]
+	totals = [sum(column) for column in zip(*run_all(suites))]
 	print("%.0f minutes in all" % ((time.monotonic() - begin) / 60))
 	print("%d passed, %d failed, %d skipped" % tuple(totals))
 	sys.exit(1 if totals[1] or not totals[0] else 0)

@@ -667,6 +667,8 @@ class Monitoring(Case):
 
 def main():
     global CTL
+    # A shell cannot trap what is ignored when it starts, as below nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     CTL, *files = sys.argv[1:]
     Case.bus = Bus(files)
     try:
