@@ -53,6 +53,26 @@ static char *pack(const char *device, const char *help, const char *text, size_t
 	return packed;
 }
 
+/* Gives f these texts, which may be its own. */
+static int set_texts(struct finding *f, const char *device, const char *help, const char *text,
+	size_t n)
+{
+	char *packed = pack(device, help, text, n);
+
+	if (!packed)
+		return -ENOMEM;
+	f->help = packed + strlen(device) + 1;
+	f->text = f->help + strlen(help) + 1;
+	free(f->device);
+	f->device = packed;
+	return 0;
+}
+
+int finding_set_help(struct finding *f, const char *help)
+{
+	return set_texts(f, f->device, help, f->text, strlen(f->text));
+}
+
 int findings_addv(struct findings *f, enum severity severity, enum refusal refusal,
 	const char *code, const char *device, const char *help, const char *format, va_list args)
 {
@@ -73,13 +93,8 @@ int findings_addv(struct findings *f, enum severity severity, enum refusal refus
 	}
 	if (!array_reserve(f->items, f->n))
 		return -ENOMEM;
-	device = device ? device : "";
-	help = help ? help : "";
-	new.device = pack(device, help, longer ? longer : buffer, n);
-	if (!new.device)
+	if (set_texts(&new, device ? device : "", help ? help : "", longer ? longer : buffer, n) < 0)
 		return -ENOMEM;
-	new.help = new.device + strlen(device) + 1;
-	new.text = new.help + strlen(help) + 1;
 	f->items[f->n++] = new;
 	return 0;
 }

@@ -56,6 +56,8 @@ const char *verdict_to_string(enum verdict v);   /* allow, ask, deny */
 int verdict_from_string(const char *s);          /* the value or -EINVAL */
 const char *severity_to_string(enum severity s); /* ok, warn, refuse */
 
+/* Replaces what would help. 0 or -ENOMEM. */
+int finding_set_help(struct finding *f, const char *help);
 /* Adds a finding; text is printf-like. 0 or -ENOMEM. help may be NULL. */
 int findings_add(struct findings *f, enum severity severity, enum refusal refusal, const char *code,
 	const char *device, const char *help, const char *format, ...) PRINTF_LIKE(7, 8);

@@ -71,7 +71,7 @@ int missing_finish(struct context *c)
 		help = format_text("add %s to the request, or unbind them from their drivers",
 			names);
 	for (size_t i = 0; help && i < c->n_missing; i++)
-		if (strdup_to(&c->decision->findings.items[c->missing[i].finding].help, help) < 0)
+		if (finding_set_help(&c->decision->findings.items[c->missing[i].finding], help) < 0)
 			return -ENOMEM;
 	return help ? 0 : -ENOMEM;
 }
