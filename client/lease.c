@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "bus.h"
@@ -35,14 +36,12 @@ void lease_done(struct lease *l)
 static int add_fd(struct lease *l, const char *name, int borrowed_fd)
 {
 	_cleanup_close_ int fd = -1;
-	int *grown, r;
+	int r;
 
 	if (l->n_fds >= FD_FLOOR - FIRST_FD)
 		return -E2BIG;
-	grown = realloc(l->fds, (l->n_fds + 1) * sizeof(int));
-	if (!grown)
+	if (!array_reserve(l->fds, l->n_fds))
 		return -ENOMEM;
-	l->fds = grown;
 	fd = fcntl(borrowed_fd, F_DUPFD_CLOEXEC, FD_FLOOR);
 	if (fd < 0)
 		return -errno;
@@ -68,15 +67,13 @@ static int read_fds(sd_bus_message *m, struct named_fd **ret, size_t *ret_n)
 	if (r < 0)
 		return r;
 	for (;;) {
-		struct named_fd one, *grown;
+		struct named_fd one;
 
 		r = sd_bus_message_read(m, "{sh}", &one.name, &one.fd);
 		if (r <= 0)
 			break;
-		grown = realloc(fds, (n + 1) * sizeof(*fds));
-		if (!grown)
+		if (!array_reserve(fds, n))
 			return -ENOMEM;
-		fds = grown;
 		fds[n++] = one;
 	}
 	if (r < 0)

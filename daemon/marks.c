@@ -7,6 +7,7 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "manager.h"
 
@@ -33,13 +34,11 @@ static int save(struct manager *m)
 static int add(struct manager *m, const char *address, bool quarantined, uid_t uid,
 	const char *reason)
 {
-	struct mark *grown = realloc(m->marks, (m->n_marks + 1) * sizeof(*grown));
 	struct mark *mark;
 
-	if (!grown)
+	if (!array_reserve(m->marks, m->n_marks))
 		return -ENOMEM;
-	m->marks = grown;
-	mark = &grown[m->n_marks];
+	mark = &m->marks[m->n_marks];
 	*mark = (struct mark){.quarantined = quarantined, .uid = uid};
 	strcpy(mark->address, address);
 	if (strdup_to(&mark->reason, reason) < 0)

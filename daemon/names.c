@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "names.h"
 
@@ -68,15 +69,12 @@ static char *look_up(struct pci_access *pci, int flags, struct names_id id)
 
 static void learn_one(struct names *n, struct pci_access *pci, struct names_id id)
 {
-	struct entry *grown = realloc(n->entries, (n->n + 1) * sizeof(*grown));
-
-	if (!grown)
+	if (!array_reserve(n->entries, n->n))
 		return;
-	n->entries = grown;
-	grown[n->n] = (struct entry){id, look_up(pci, PCI_LOOKUP_VENDOR, id),
+	n->entries[n->n] = (struct entry){id, look_up(pci, PCI_LOOKUP_VENDOR, id),
 		look_up(pci, PCI_LOOKUP_DEVICE, id)};
 	n->n++;
-	qsort(grown, n->n, sizeof(*grown), compare);
+	qsort(n->entries, n->n, sizeof(*n->entries), compare);
 }
 
 static void say_nothing(char *format, ...)

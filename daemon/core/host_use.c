@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "core/context.h"
 #include "core/host_use.h"
@@ -98,7 +99,6 @@ static bool is_known(const struct host_use_facts *f, enum host_use_class class, 
 int host_use_add(struct host_use_facts *f, enum host_use_class class, const char *format, ...)
 {
 	_cleanup_free_ char *detail = NULL;
-	struct host_use *grown;
 	va_list args;
 	int n;
 
@@ -111,10 +111,8 @@ int host_use_add(struct host_use_facts *f, enum host_use_class class, const char
 	}
 	if (is_known(f, class, detail) || (f->n >= HOST_USE_MAX && host_use_has(f, class)))
 		return 0;
-	grown = realloc(f->items, (f->n + 1) * sizeof(*grown));
-	if (!grown)
+	if (!array_reserve(f->items, f->n))
 		return -ENOMEM;
-	f->items = grown;
 	f->items[f->n++] = (struct host_use){class, TAKE_PTR(detail)};
 	return 0;
 }

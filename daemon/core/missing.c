@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "core/context.h"
 
@@ -20,13 +21,11 @@ static bool is_listed(const struct missing *list, size_t n, const struct device 
 int missing_report(struct context *c, size_t i, const struct device *d, const char *where,
 	enum code code)
 {
-	struct missing *grown = reallocarray(c->missing, c->n_missing + 1, sizeof(*grown));
 	size_t finding = c->decision->findings.n;
 	int r;
 
-	if (!grown)
+	if (!array_reserve(c->missing, c->n_missing))
 		return -ENOMEM;
-	c->missing = grown;
 	r = report(c, code, c->decision->devices[i].device->address, NULL,
 		"%s %s is bound to the host driver %s", d->address, where, d->driver);
 	/* The same finding twice is one. */

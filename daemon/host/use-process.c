@@ -16,6 +16,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "host/use.h"
@@ -129,14 +130,8 @@ static int read_process(int processes, const struct access *all, size_t n, struc
 
 static int append_process(struct use_processes *all, const char *pid)
 {
-	struct use_process *grown;
-
-	if ((all->n & (all->n - 1)) == 0) {
-		grown = reallocarray(all->items, all->n ? all->n * 2 : 1, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		all->items = grown;
-	}
+	if (!array_reserve(all->items, all->n))
+		return -ENOMEM;
 	all->items[all->n] = (struct use_process){0};
 	snprintf(all->items[all->n++].pid, sizeof(all->items->pid), "%s", pid);
 	return 0;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "host/use.h"
@@ -86,7 +87,7 @@ bool survey_has_node(const struct survey *s, dev_t rdev, bool block)
 
 int survey_add_node(struct survey *s, int dir, const char *name, bool block)
 {
-	struct use_node node = { .block = block }, *grown;
+	struct use_node node = { .block = block };
 	int r = sysfs_read_rdev(dir, "dev", &node.rdev);
 
 	if (r == -ENOENT || (r >= 0 && survey_has_node(s, node.rdev, block)))
@@ -96,10 +97,8 @@ int survey_add_node(struct survey *s, int dir, const char *name, bool block)
 	if (r < 0)
 		return r;
 	node.whole = block && faccessat(dir, "partition", F_OK, 0) < 0;
-	grown = reallocarray(s->nodes, s->n_nodes + 1, sizeof(*grown));
-	if (!grown)
+	if (!array_reserve(s->nodes, s->n_nodes))
 		return -ENOMEM;
-	s->nodes = grown;
 	r = strdup_to(&node.name, name);
 	s->nodes[s->n_nodes++] = node;
 	s->listed = true;

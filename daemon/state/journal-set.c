@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "state/journal-line.h"
@@ -48,13 +49,12 @@ int journal_numbers(int dir_fd, const char *name, uint64_t **ret, size_t *ret_n)
 	if (!dir)
 		close_fd(fd);
 	for (struct dirent *e; r >= 0 && (e = readdir(dir));) {
-		uint64_t number = number_of(e->d_name, name), *grown;
+		uint64_t number = number_of(e->d_name, name);
 
 		if (number == 0)
 			continue;
-		grown = reallocarray(numbers, n + 1, sizeof(*numbers));
-		if (grown)
-			(numbers = grown)[n++] = number;
+		if (array_reserve(numbers, n))
+			numbers[n++] = number;
 		else
 			r = -ENOMEM;
 	}
@@ -73,14 +73,11 @@ int journal_numbers(int dir_fd, const char *name, uint64_t **ret, size_t *ret_n)
 
 int journal_set_add(struct journal_set *set, int dir_fd, const char *path, int fd)
 {
-	struct journal_file *grown = reallocarray(set->files, set->n + 1, sizeof(*grown));
 	char *copy = strdup(path);
 	_cleanup_free_ char *last = strdup(path);
 	char *shown = last ? escape_text(basename(last), 256) : NULL;
 
-	if (grown)
-		set->files = grown;
-	if (!grown || !copy || !shown) {
+	if (!copy || !shown || !array_reserve(set->files, set->n)) {
 		free(copy);
 		free(shown);
 		close_fd(fd);
